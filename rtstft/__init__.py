@@ -1,0 +1,31 @@
+"""Streaming STFT processing: frames of a live or recorded signal through a Python callback, exactly."""
+
+from rtstft.errors import (
+    AudioError,
+    ConditioningWarning,
+    FileError,
+    GeometryError,
+    MissingExtraError,
+    PluginError,
+    RtstftError,
+    StreamError,
+)
+from rtstft.geometry import STFT
+from rtstft.plugin import Context, FrameInfo, Plugin
+from rtstft.processor import Processor
+
+__all__ = [
+    "STFT",
+    "AudioError",
+    "ConditioningWarning",
+    "Context",
+    "FileError",
+    "FrameInfo",
+    "GeometryError",
+    "MissingExtraError",
+    "Plugin",
+    "PluginError",
+    "Processor",
+    "RtstftError",
+    "StreamError",
+]

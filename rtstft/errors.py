@@ -1,0 +1,56 @@
+"""Everything rtstft raises or warns with.
+
+RtstftError
+├── GeometryError(ValueError)        a window, hop or size that cannot work
+├── AudioError(ValueError)           samples or spectra of the wrong shape, dtype or value
+├── FileError(OSError)               a sound file that cannot be read or written
+├── PluginError                      a callback that raised, or returned a bad frame
+├── StreamError(RuntimeError)        a call that the stream's state does not allow
+└── MissingExtraError(ImportError)   an optional package that is not installed
+"""
+
+
+class RtstftError(Exception):
+    """Root of all errors of this package: each says what it got, what it expected, what to do."""
+
+
+class GeometryError(RtstftError, ValueError):
+    """A window, hop or size that cannot work; the message names a geometry that does."""
+
+
+class AudioError(RtstftError, ValueError):
+    """Samples or spectra whose shape, dtype or values cannot be processed."""
+
+
+class FileError(RtstftError, OSError):
+    """A sound file that cannot be read or written as asked."""
+
+
+class PluginError(RtstftError):
+    """A callback raised, or left a frame of another shape, or NaN or Inf in it.
+
+    Attributes:
+        callback: name of the callback at fault.
+        frame: index of the frame it was given, counted from 0.
+    """
+
+    def __init__(self, callback: str, frame: int, what: str) -> None:
+        super().__init__(callback, frame, what)
+        self.callback = callback
+        self.frame = frame
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"callback {self.callback!r}, frame {self.frame}: {self.what}"
+
+
+class StreamError(RtstftError, RuntimeError):
+    """A call that the present state of a stream does not allow."""
+
+
+class MissingExtraError(RtstftError, ImportError):
+    """An optional package is not installed; the message has the command that installs it."""
+
+
+class ConditioningWarning(UserWarning):
+    """A geometry that reconstructs, but amplifies whatever a callback changes; see STFT.conditioning."""

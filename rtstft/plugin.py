@@ -1,0 +1,159 @@
+"""What stands between analysis and synthesis: plain callables and plugins, made alike."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from rtstft.errors import PluginError
+from rtstft.geometry import STFT
+from rtstft.types import ComplexArray
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInfo:
+    """Where a frame lies: its index from 0, and the position of its first sample in the stream.
+
+    Frames that begin before the stream have a negative position; behind a plugin with
+    lookahead, the first frames have a negative index.
+    """
+
+    index: int
+    position: int
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a plugin may allocate for: frames are (channels, stft.bins), complex of `dtype`'s precision."""
+
+    stft: STFT
+    samplerate: float
+    channels: int
+    dtype: np.dtype[Any]
+
+
+class Plugin:
+    """A callback with a life: `prepare` once, `process` every frame, `reset` between signals.
+
+    Subclass it and override `process`; or give any object these four names.
+    """
+
+    lookahead: int = 0
+    """Frames by which `process` delays what it is given; read after `prepare`."""
+
+    def prepare(self, context: Context) -> None:
+        """Called before the first frame; all allocation belongs here."""
+
+    def process(self, frame: ComplexArray) -> ComplexArray | None:
+        """Changes `frame`, shape (channels, bins), in place, or returns an array of its shape.
+
+        `frame` is valid during the call only. May take a second argument, a FrameInfo.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.process is not defined")
+
+    def reset(self) -> None:
+        """Forgets all signal state; afterwards the plugin behaves as freshly prepared."""
+
+
+class BadFrameError(Exception):
+    """A callback came back, but with a frame that cannot be used; never leaves the package."""
+
+
+NOT_FINITE = "left NaN or Inf in the frame: look for a division by zero, a logarithm of zero, or an overflow"
+
+Callback: TypeAlias = Callable[..., Any] | Plugin
+
+
+class Stage:
+    """One callback as the engine calls it: `call(frame)`, with a name for messages and a delay in frames."""
+
+    def __init__(self, callback: Callback, context: Context, delay: int) -> None:
+        process = getattr(callback, "process", callback)
+        if isinstance(callback, type) or not callable(process):
+            hint = (
+                f"an instance: {callback.__name__}()"
+                if isinstance(callback, type)
+                else "a function or a plugin"
+            )
+            raise PluginError(name_of(callback), 0, f"cannot be called with a frame, expected {hint}")
+        self.name = name_of(callback)
+        self._plugin: Any = None if process is callback else callback
+        self._delay = delay
+        self._context = context
+        if hasattr(self._plugin, "prepare"):
+            self._plugin.prepare(context)
+        self.lookahead = int(getattr(self._plugin, "lookahead", 0))
+        if self.lookahead < 0:
+            raise PluginError(self.name, 0, f"lookahead is {self.lookahead} frames, expected 0 or more")
+        self._process = process
+        self._index = 0
+        self.call: Callable[[ComplexArray], Any] = self._call_with_info if _wants_info(process) else process
+
+    def checked(self) -> Callable[[ComplexArray], None]:
+        """`call`, followed by a look at its result: which of several callbacks left NaN or Inf?"""
+        call = self.call
+
+        def checked_call(frame: ComplexArray) -> None:
+            result = call(frame)
+            if result is not None and result is not frame:
+                store(result, frame)
+            if not np.isfinite(frame).all():
+                raise BadFrameError(NOT_FINITE)
+
+        return checked_call
+
+    def failure(self, error: Exception, frame_index: int) -> PluginError:
+        """What `error`, raised while this stage ran, is called to the user."""
+        what = str(error) if isinstance(error, BadFrameError) else f"raised {type(error).__name__}: {error}"
+        return PluginError(self.name, frame_index, what)
+
+    def reset(self) -> None:
+        """Back to the state after `prepare`."""
+        self._index = 0
+        if hasattr(self._plugin, "reset"):
+            self._plugin.reset()
+
+    def _call_with_info(self, frame: ComplexArray) -> Any:
+        index = self._index - self._delay
+        self._index += 1
+        stft = self._context.stft
+        return self._process(frame, FrameInfo(index, index * stft.hop_length - stft.overlap))
+
+
+def stages_of(callbacks: Callback | Iterable[Callback], context: Context) -> list[Stage]:
+    """Prepares one callback or several in a row, in the order in which they see a frame."""
+    row: Any = [callbacks] if callable(callbacks) or hasattr(callbacks, "process") else callbacks
+    stages: list[Stage] = []
+    for callback in row:
+        delay = sum(stage.lookahead for stage in stages)
+        stages.append(Stage(callback, context, delay))
+    return stages
+
+
+def store(result: object, frame: ComplexArray) -> None:
+    """Copies what a callback returned into `frame`; BadFrameError if it does not fit."""
+    returned = np.asarray(result)
+    if returned.shape != frame.shape or returned.dtype.kind not in "fc":
+        raise BadFrameError(
+            f"returned {returned.dtype} of shape {returned.shape}, expected complex numbers of shape "
+            f"{frame.shape} (channels, bins), or None after changing the frame in place"
+        )
+    frame[...] = returned
+
+
+def name_of(callback: object) -> str:
+    """Name of a function, or of an object's class."""
+    return str(getattr(callback, "__name__", type(callback).__name__))
+
+
+def _wants_info(process: Callable[..., Any]) -> bool:
+    """Whether `process` has a second positional parameter without a default."""
+    try:
+        parameters = inspect.signature(process).parameters.values()
+    except (TypeError, ValueError):  # some builtins have no signature: they take the frame alone
+        return False
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    required = [p for p in parameters if p.kind in positional and p.default is p.empty]
+    return len(required) == 2

@@ -1,0 +1,212 @@
+"""Processor: blocks of any length in, blocks of the same length out, a callback on every frame."""
+
+import math
+import operator
+from cmath import isfinite
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from rtstft import fftw
+from rtstft.arrays import check_samples
+from rtstft.errors import AudioError, PluginError, StreamError
+from rtstft.geometry import STFT
+from rtstft.plugin import NOT_FINITE, BadFrameError, Callback, Context, stages_of, store
+from rtstft.types import Execute, RealArray
+
+
+class Processor:
+    """Streaming analysis, callback and synthesis at a constant, least possible latency.
+
+    Output is input, passed through the callbacks, delayed by exactly `latency` samples, whatever the
+    blocks: cutting the input differently gives the same bits. One stream, one Processor; any thread
+    may call it, one at a time.
+
+    Args:
+        callback: `callback(frame)` or `callback(frame, info)`, a Plugin, or several in a row.
+            `frame` is complex, shape (channels, bins), to be changed in place, or an array of the
+            same shape is returned; it is valid during the call only.
+        geometry: the transform.
+        samplerate: in Hz; handed to plugins.
+        channels: channels of every block.
+        blocksize: None for blocks of any length. A fixed length lowers the latency, see
+            `STFT.latency`; blocks may then be any multiple of gcd(hop_length, blocksize), and a
+            block of any other length ends the stream.
+        dtype: "float32" or "float64", of computation and output.
+        planner_effort: "estimate" plans in milliseconds, the same plan in every process; "measure" and
+            "patient" search 0.1 to 4 s for plans up to a third faster, once: they are kept in
+            the user's cache folder.
+
+    Raises:
+        AudioError: channels or dtype that cannot be.
+        PluginError: a callback that is none, or a negative lookahead.
+    """
+
+    def __init__(
+        self,
+        callback: Callback | Iterable[Callback],
+        geometry: STFT,
+        samplerate: float = 48_000,
+        channels: int = 2,
+        blocksize: int | None = None,
+        dtype: DTypeLike = "float32",
+        planner_effort: str = "estimate",
+    ) -> None:
+        self.geometry = geometry
+        self.dtype = np.dtype(dtype)
+        self.channels = operator.index(channels)
+        if self.dtype not in (np.float32, np.float64):
+            raise AudioError(f"dtype={self.dtype}, expected float32 or float64")
+        if self.channels < 1:
+            raise AudioError(f"channels={channels}, expected at least 1")
+        if not (samplerate > 0 and math.isfinite(samplerate)):
+            raise AudioError(f"samplerate={samplerate!r} Hz, expected a positive number")
+        # Input counts after each block are multiples of this.
+        self._grain = 1 if blocksize is None else math.gcd(geometry.hop_length, blocksize)
+        engine_latency = geometry.latency(blocksize)
+        effort = fftw.check_effort(planner_effort)
+
+        self._stages = stages_of(callback, Context(geometry, samplerate, channels, self.dtype))
+        lookahead = sum(stage.lookahead for stage in self._stages)
+        self.latency = engine_latency + lookahead * geometry.hop_length
+        """Delay of the output in samples, lookahead of plugins included; exact."""
+        self._analysis = geometry.new_analysis(channels, self.dtype, effort=effort)
+        self._frame = self._analysis.frame
+        self._calls = [stage.call if len(self._stages) == 1 else stage.checked() for stage in self._stages]
+        self._synthesis = geometry.new_synthesis(
+            self._frame, self.dtype, delay=geometry.hop_length - self._grain, effort=effort
+        )
+        self._step = self._analysis.slots * geometry.hop_length
+        self._nothing = np.empty((0, self.channels), self.dtype)
+        self._held = self._nothing  # output of the zeros that completed a last, short block
+        self._closed = ""
+        self._frames_done = 0
+
+    def process(self, block: RealArray, out: RealArray | None = None) -> RealArray:
+        """The next `n` samples in, the next `n` samples out.
+
+        Args:
+            block: floats, shape (n, channels), or (n,) if channels is 1; any n, 0 included. Not
+                changed. Another float dtype is converted.
+            out: where to write, of the block's shape and the processor's dtype; may be `block`.
+
+        Returns:
+            `out`, or a new array of the block's shape and the processor's dtype.
+
+        Raises:
+            AudioError: wrong shape or dtype, or NaN or Inf in the input.
+            PluginError: a callback raised, or left a bad frame; from then on only `reset` is possible.
+            StreamError: the stream has ended: after `flush`, after an error, or after a block
+                whose length `blocksize` does not allow.
+        """
+        if self._closed:
+            raise StreamError(f"{self._closed}: call reset() before processing more")
+        samples = block
+        if not (type(block) is np.ndarray and block.ndim == 2 and block.dtype is self.dtype):
+            samples = check_samples(block)
+        count, channels = samples.shape
+        if channels != self.channels:
+            raise AudioError(
+                f"block has shape {np.shape(block)}, expected (samples, {self.channels})"
+                + (" or (samples,)" if self.channels == 1 else "")
+            )
+        if out is None:
+            if count <= self._step and not count % self._grain:
+                fresh = self._advance(samples).copy()
+                return fresh if samples is block else fresh.reshape(np.shape(block))
+            out = np.empty(np.shape(block), self.dtype)
+        elif out.shape != np.shape(block) or out.dtype != self.dtype:
+            raise AudioError(
+                f"out is {out.dtype} of shape {out.shape}, expected {self.dtype} of shape {np.shape(block)}"
+            )
+        self._fill(out if out.ndim == 2 else out[:, np.newaxis], samples)
+        return out
+
+    def flush(self) -> RealArray:
+        """The last `latency` samples, shape (latency, channels); ends the stream."""
+        if self._closed and not len(self._held):
+            raise StreamError(f"{self._closed}: nothing is left to flush")
+        tail = np.zeros((self.latency, self.channels), self.dtype)
+        held = self._held[: self.latency]
+        tail[: len(held)] = held
+        self._fill(tail[len(held) :], tail[len(held) :])
+        self._held = self._nothing
+        self._closed = "the stream was flushed"
+        return tail
+
+    def reset(self) -> None:
+        """Back to the state after construction, plugins included; no memory of past input."""
+        self._analysis.reset()
+        self._synthesis.reset()
+        for stage in self._stages:
+            stage.reset()
+        self._held = self._nothing
+        self._closed = ""
+        self._frames_done = 0
+
+    def _fill(self, out: RealArray, samples: RealArray) -> None:
+        missing = -len(samples) % self._grain
+        if missing:
+            self._end_with(out, samples, missing)
+            return
+        for start in range(0, len(samples), self._step):
+            end = start + self._step
+            out[start:end] = self._advance(samples[start:end])
+
+    def _end_with(self, out: RealArray, samples: RealArray, missing: int) -> None:
+        """A last block of any length: what further samples would decide is decided by zeros."""
+        padded = np.concatenate([samples, np.zeros((missing, self.channels), self.dtype)])
+        self._fill(padded, padded)
+        out[...] = padded[: len(samples)]
+        self._held = padded[len(samples) :]
+        self._closed = (
+            f"a block of {len(samples)} samples, no multiple of {self._grain}, ended the stream "
+            f"(blocksize=None takes blocks of any length)"
+        )
+
+    def _advance(self, samples: RealArray) -> RealArray:
+        """At most `_step` samples in, as many out: a view, good until the next call."""
+        try:
+            due = self._analysis.write(samples)
+            if due:
+                self._run_frames(due)
+        except BaseException:
+            self._closed = "an error ended the stream"
+            raise
+        return self._synthesis.read(len(samples))
+
+    def _run_frames(self, due: int) -> None:
+        frame = self._frame
+        calls = self._calls
+        for forward, (backward, probe) in zip(self._analysis.forward, self._synthesis.reserve(due)):
+            forward()
+            for call in calls:
+                try:
+                    result = call(frame)
+                    if result is not None and result is not frame:
+                        store(result, frame)
+                except Exception as error:
+                    stage = self._stages[calls.index(call)]
+                    raise stage.failure(error, self._index_of(forward)) from error
+            backward()
+            if not isfinite(probe()):
+                raise self._diagnose(forward)
+        self._synthesis.overlap_add()
+        self._frames_done += due
+
+    def _index_of(self, forward: Execute) -> int:
+        return self._frames_done + self._analysis.forward.index(forward)
+
+    def _diagnose(self, forward: Execute) -> AudioError | PluginError:
+        """Who put NaN or Inf into the frame just synthesised: the input, or the only callback."""
+        index = self._index_of(forward)
+        forward()
+        if self._stages and np.isfinite(self._frame).all():
+            return self._stages[-1].failure(BadFrameError(NOT_FINITE), index)
+        start = index * self.geometry.hop_length - self.geometry.overlap
+        return AudioError(
+            f"NaN or Inf (or values near the limit of {self.dtype}) in the input between samples "
+            f"{max(start, 0)} and {start + self.geometry.analysis_support}: replace them, for instance "
+            f"with numpy.nan_to_num"
+        )

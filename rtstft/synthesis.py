@@ -1,0 +1,136 @@
+"""Spectra in, samples out: the inverse half of the engine, overlap-add."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from rtstft import fftw
+from rtstft.analysis import in_sequence, slots_for
+from rtstft.types import ComplexArray, Execute, RealArray
+from rtstft.windows import Window, support
+
+Probe: TypeAlias = Callable[[], complex]
+_sum: Callable[..., object] = np.add.reduce
+
+
+class Synthesis:
+    """Turns frames back into a stream of samples, one hop a frame.
+
+    `reserve(n)` gives the inverse transforms of the next n frames: each, when called, takes what
+    stands in `frame` then (and destroys it). `overlap_add()` turns the frames so transformed into
+    samples, which `read` hands out. Frame k's first non-zero sample is output sample
+    k * hop + delay: the stream starts with `delay` zeros.
+
+    A hop of output is the sum of slices of the last frames, oldest first, taken in a single
+    reduction over a strided view. Each sample's additions are thus in the order of time however
+    many frames are handled in one go, and the rounding never depends on how the input was cut.
+    """
+
+    def __init__(
+        self,
+        window: Window,
+        frame: ComplexArray,
+        *,
+        n_fft: int,
+        hop: int,
+        dtype: np.dtype[Any],
+        delay: int,
+        effort: fftw.Effort = "estimate",
+    ) -> None:
+        channels = len(frame)
+        first, end = support(window)
+        per_hop = -(-(end - first) // hop)
+        self._hop = hop
+        self._delay = delay
+        self._overlap = per_hop - 1
+        self._slots = slots = slots_for(n_fft, channels)
+
+        width = max(n_fft + 1, first + per_hop * hop)
+        rows = fftw.zeros((self._overlap + slots, channels, fftw.padded_length(width, dtype.itemsize)), dtype)
+        executes = fftw.plan(
+            [(frame[c], rows[self._overlap + i, c, :n_fft]) for i in range(slots) for c in range(channels)],
+            effort,
+        )
+        backward = [in_sequence(executes[i : i + channels]) for i in range(0, len(executes), channels)]
+        # Samples 0 and 1 of an inverse transform depend on all of its bins: whatever is not finite
+        # in a frame shows in one of them. Taken together as a complex number, for one look.
+        pairs = rows.view(np.result_type(dtype, np.complex64))[self._overlap :, :, 0]
+        self._lanes = list(zip(backward, map(_total, pairs), strict=True))
+
+        self._rows = rows
+        self._flat_rows = rows.reshape(len(rows), -1)[self._overlap :]
+        scaled = np.zeros(rows.shape[1:], dtype)
+        scaled[:, : len(window)] = window / n_fft
+        self._flat_window_row = scaled.reshape(-1)
+        self._flat_window = np.tile(self._flat_window_row, (slots, 1))
+
+        # Slice r of the frame r hops back, for r from the oldest to the newest.
+        by_frame, by_channel, by_sample = rows.strides
+        self._slices = np.lib.stride_tricks.as_strided(
+            rows[0, :, first + self._overlap * hop :],
+            shape=(slots, channels, per_hop, hop),
+            strides=(by_frame, by_channel, by_frame - hop * by_sample, by_sample),
+            writeable=False,
+        )
+        self._samples = fftw.zeros((channels, (slots + 1) * hop), dtype)
+        self._hops = self._samples[:, hop:].reshape(channels, slots, hop).transpose(1, 0, 2)
+        # Views for a single frame, made beforehand: numpy is faster in fewer dimensions.
+        flat = 0 if channels == 1 else slice(None)
+        self._single = [
+            (row, slices[flat], hop[flat])
+            for row, slices, hop in zip(self._flat_rows, self._slices, self._hops, strict=True)
+        ]
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets all frames and puts the initial `delay` zeros back."""
+        self._rows[...] = 0
+        self._samples[...] = 0
+        self._next = 0  # slot of the next frame, and the hop of _samples it completes
+        self._read = self._hop - self._delay
+        self._reserved = 0
+
+    def reserve(self, count: int) -> list[tuple[Execute, Probe]]:
+        """Inverse transforms of the next `count` frames, count <= slots, and a probe of each.
+
+        Called after its transform, a probe returns a number that is finite only if the frame was.
+        """
+        if self._next + count > self._slots:
+            self._rewind()
+        self._reserved = self._next + count
+        return self._lanes[self._next : self._reserved]
+
+    def overlap_add(self) -> None:
+        """Makes samples of the frames reserved last, once their transforms have run."""
+        first, end = self._next, self._reserved
+        if end - first == 1:
+            row, slices, hop = self._single[first]
+            np.multiply(row, self._flat_window_row, row)
+            _sum(slices, -2, None, hop)
+        else:
+            rows = self._flat_rows[first:end]
+            np.multiply(rows, self._flat_window[: end - first], rows)
+            _sum(self._slices[first:end], 2, None, self._hops[first:end])
+        self._next = end
+
+    def read(self, count: int) -> RealArray:
+        """View of the next `count` samples, (count, channels), good until `reserve`; they must be complete."""
+        start = self._read
+        self._read = end = start + count
+        return self._samples[:, start:end].T
+
+    def _rewind(self) -> None:
+        last = self._next
+        self._rows[: self._overlap] = self._rows[last : last + self._overlap]
+        end = (last + 1) * self._hop
+        unread = end - self._read
+        self._samples[:, self._hop - unread : self._hop] = self._samples[:, self._read : end]
+        self._read = self._hop - unread
+        self._next = 0
+
+
+def _total(numbers: ComplexArray) -> Probe:
+    if numbers.size == 1:
+        return numbers.item
+    return lambda: sum(numbers.tolist())
