@@ -70,16 +70,13 @@ class Stage:
     """One callback as the engine calls it: `call(frame)`, with a name for messages and a delay in frames."""
 
     def __init__(self, callback: Callback, context: Context, delay: int) -> None:
-        process = getattr(callback, "process", callback)
-        if isinstance(callback, type) or not callable(process):
-            hint = (
-                f"an instance: {callback.__name__}()"
-                if isinstance(callback, type)
-                else "a function or a plugin"
-            )
-            raise PluginError(name_of(callback), 0, f"cannot be called with a frame, expected {hint}")
         self.name = name_of(callback)
-        self._plugin: Any = None if process is callback else callback
+        if isinstance(callback, type):
+            raise PluginError(self.name, 0, f"is a class, expected an instance of it: {self.name}()")
+        process = getattr(callback, "process", callback)
+        if not callable(process):
+            raise PluginError(self.name, 0, "cannot be called, expected a function or a plugin")
+        self._plugin: Any = callback
         self._delay = delay
         self._context = context
         if hasattr(self._plugin, "prepare"):

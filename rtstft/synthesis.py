@@ -115,7 +115,7 @@ class Synthesis:
         self._next = end
 
     def read(self, count: int) -> RealArray:
-        """View of the next `count` samples, (count, channels), good until `reserve`; they must be complete."""
+        """View of the next `count` complete samples, shape (count, channels), good until `reserve`."""
         start = self._read
         self._read = end = start + count
         return self._samples[:, start:end].T
