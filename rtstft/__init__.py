@@ -10,6 +10,7 @@ from rtstft.errors import (
     RtstftError,
     StreamError,
 )
+from rtstft.file import FileProgress, FileReport, frames, process_file
 from rtstft.geometry import STFT
 from rtstft.plugin import Context, FrameInfo, Plugin
 from rtstft.processor import Processor
@@ -20,6 +21,8 @@ __all__ = [
     "ConditioningWarning",
     "Context",
     "FileError",
+    "FileProgress",
+    "FileReport",
     "FrameInfo",
     "GeometryError",
     "MissingExtraError",
@@ -28,4 +31,6 @@ __all__ = [
     "Processor",
     "RtstftError",
     "StreamError",
+    "frames",
+    "process_file",
 ]

@@ -1,0 +1,74 @@
+"""Options that several verbs share, and the geometry they describe."""
+
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+import typer
+
+from rtstft.errors import GeometryError
+from rtstft.geometry import STFT
+from rtstft.windows import WindowSpec
+
+_PANEL = "Geometry"
+NFft: TypeAlias = Annotated[
+    int, typer.Option("--n-fft", help="DFT length in samples.", rich_help_panel=_PANEL)
+]
+HopLength: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--hop-length", help="Samples between frames; default a quarter.", rich_help_panel=_PANEL),
+]
+WinLength: TypeAlias = Annotated[
+    int | None,
+    typer.Option("--win-length", help="Window length in samples; default n-fft.", rich_help_panel=_PANEL),
+]
+WindowName: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--window", help="Name, name:parameter, name:symmetric; default hann.", rich_help_panel=_PANEL
+    ),
+]
+LatencyMs: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--latency-ms",
+        help="Low-delay window pair within this latency, instead of --hop-length, --win-length, --window.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class GeometryOptions:
+    """The five options above, as they were given."""
+
+    n_fft: int
+    hop_length: int | None
+    win_length: int | None
+    window: str | None
+    latency_ms: float | None
+
+    def geometry(self, samplerate: float) -> STFT:
+        """The geometry described; GeometryError if the options contradict each other."""
+        if self.latency_ms is None:
+            window = parse_window(self.window or "hann")
+            if self.hop_length is None:
+                return STFT(self.n_fft, win_length=self.win_length or self.n_fft, window=window)
+            return STFT(self.n_fft, self.hop_length, self.win_length or self.n_fft, window)
+        if (self.hop_length, self.win_length, self.window) != (None, None, None):
+            raise GeometryError(
+                "--latency-ms chooses hop, length and shape of the window: "
+                "leave out --hop-length, --win-length and --window"
+            )
+        return STFT.for_latency(self.latency_ms / 1000, samplerate, n_fft=self.n_fft)
+
+
+def parse_window(text: str) -> WindowSpec:
+    """`hann`, `kaiser:8.6` or `hamming:symmetric` as STFT takes it."""
+    name, *rest = text.split(":")
+    parameters: list[str | float] = []
+    for word in rest:
+        try:
+            parameters.append(float(word))
+        except ValueError:
+            parameters.append(word)
+    return (name, *parameters) if parameters else name

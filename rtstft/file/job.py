@@ -1,0 +1,236 @@
+"""process_file: a sound file through callbacks into a sound file, in constant memory."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from rtstft.errors import FileError
+from rtstft.file.pcm import Clip, Dither, Encoder, engine_dtype
+from rtstft.file.pipe import PipeTarget
+from rtstft.file.source import BLOCK, Source
+from rtstft.file.target import Target, check_writable, resolve_format, resolve_subtype
+from rtstft.geometry import STFT
+from rtstft.plugin import Callback
+from rtstft.processor import Processor
+from rtstft.types import RealArray
+
+
+@dataclass(frozen=True)
+class FileProgress:
+    """How far `process_file` has come."""
+
+    samples: int
+    """Samples per channel done."""
+    total: int | None
+    """Samples per channel in all; None where a pipe does not tell."""
+    samplerate: int
+    elapsed_s: float
+
+    @property
+    def speed(self) -> float:
+        """Processing speed so far as a multiple of real time."""
+        return self.samples / self.samplerate / self.elapsed_s
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """What `process_file` did."""
+
+    samples: int
+    """Samples per channel, read and written."""
+    channels: int
+    samplerate: int
+    format: str
+    """Container written, in soundfile's words."""
+    subtype: str
+    """Sample format written, in soundfile's words."""
+    seconds: float
+    """Duration of the audio."""
+    elapsed_s: float
+    """Duration of the processing."""
+    latency: int
+    """Samples of latency trimmed, so that output and input are aligned."""
+    peak: float
+    """Largest output magnitude before rounding, full scale being 1."""
+    clipped: int
+    """Output samples, of all channels, beyond the full scale of an integer subtype."""
+    gain: float
+    """Factor applied by clip="normalize"; 1 where nothing was beyond full scale."""
+    not_kept: tuple[str, ...]
+    """Tags and metadata chunks of the input that the output does not have."""
+    notes: tuple[str, ...]
+    """Sentences on anything else to know: a cut-off input, a change of container."""
+
+    @property
+    def speed(self) -> float:
+        """Processing speed as a multiple of real time."""
+        return self.seconds / self.elapsed_s
+
+
+def process_file(
+    src: str | PathLike[str],
+    dst: str | PathLike[str],
+    callbacks: Callback | Iterable[Callback],
+    geometry: STFT,
+    *,
+    overwrite: bool = False,
+    format: str | None = None,
+    subtype: str | None = None,
+    dither: Dither = None,
+    clip: Clip = "count",
+    planner_effort: str = "estimate",
+    progress: Callable[[FileProgress], object] | None = None,
+) -> FileReport:
+    """Passes every frame of `src` through `callbacks` and writes `dst`, aligned and of equal length.
+
+    `dst` appears complete or not at all; until then the output lies in a hidden file beside it.
+
+    Args:
+        src: any file that soundfile reads, or "-" for WAV or AU on standard input.
+        dst: the file to write, which may be `src`, or "-" for WAV or AU on standard output.
+        callbacks: as for `Processor`; `()` changes nothing.
+        geometry: the transform.
+        overwrite: replace an existing `dst`.
+        format: container, in soundfile's words; default by the name of `dst`, or as `src`.
+        subtype: sample format, in soundfile's words; default as `src`.
+        dither: "tpdf" adds triangular dither before rounding to an integer subtype.
+        clip: what becomes of samples beyond the full scale of an integer subtype: "count" limits
+            and reports them, "error" writes nothing, "normalize" lowers the whole output to fit.
+        planner_effort: as for `Processor`.
+        progress: called with a FileProgress after every block.
+
+    Raises:
+        FileError: `src` cannot be read, or `dst` not written as asked.
+        AudioError: NaN or Inf in the input, or clipping that `clip="error"` refuses.
+        PluginError: a callback failed.
+    """
+    if clip not in ("count", "error", "normalize"):
+        raise FileError(f"clip={clip!r}, expected 'count', 'error' or 'normalize'")
+    if dither not in (None, "tpdf"):
+        raise FileError(f"dither={dither!r}, expected None or 'tpdf'")
+    started = time.perf_counter()
+    with Source(src) as source:
+        container = resolve_format(dst, format, source.format)
+        subtype = resolve_subtype(container, subtype, source.subtype)
+        if dst != "-":
+            check_writable(Path(dst), overwrite)
+        dtype = engine_dtype(source.subtype, subtype)
+        processor = Processor(
+            callbacks,
+            geometry,
+            source.samplerate,
+            source.channels,
+            dtype=dtype,
+            planner_effort=planner_effort,
+        )
+        encoder = Encoder(subtype, dither=dither, refuse_clipping=clip == "error")
+        samples = 0
+        gain = 1.0
+        with _open_target(dst, source, container, subtype, overwrite) as target:
+            output = _processed(source, processor, dtype)
+            if clip == "normalize":
+                gain, output = _normalized(output, encoder, source.channels, dtype)
+            else:
+                output = _observed(output, encoder)
+            with ThreadPoolExecutor(1, "rtstft-writer") as writer:
+                written: Future[None] | None = None
+                for block in output:
+                    samples += len(block)
+                    if written is not None:
+                        written.result()
+                    written = writer.submit(_write, target, encoder, block)
+                    if progress is not None:
+                        elapsed = time.perf_counter() - started
+                        progress(FileProgress(samples, source.samples, source.samplerate, elapsed))
+                if written is not None:
+                    written.result()
+            target.commit()
+    return FileReport(
+        samples=samples,
+        channels=source.channels,
+        samplerate=source.samplerate,
+        format=target.container,
+        subtype=subtype,
+        seconds=samples / source.samplerate,
+        elapsed_s=time.perf_counter() - started,
+        latency=processor.latency,
+        peak=encoder.peak,
+        clipped=encoder.clipped,
+        gain=gain,
+        not_kept=tuple(target.not_kept + source.chunks),
+        notes=tuple(source.notes + target.notes),
+    )
+
+
+def _open_target(
+    dst: str | PathLike[str], source: Source, container: str, subtype: str, overwrite: bool
+) -> Target | PipeTarget:
+    if dst == "-":
+        return PipeTarget(
+            samplerate=source.samplerate, channels=source.channels, container=container, subtype=subtype
+        )
+    return Target(
+        dst,
+        samplerate=source.samplerate,
+        channels=source.channels,
+        container=container,
+        subtype=subtype,
+        tags=source.tags,
+        samples=source.samples,
+        overwrite=overwrite,
+    )
+
+
+def _write(target: Target | PipeTarget, encoder: Encoder, block: RealArray) -> None:
+    target.write(encoder.encode(block))
+
+
+def _blocks(source: Source, dtype: np.dtype[Any]) -> Iterator[RealArray]:
+    """Blocks of the source, the next one being decoded while the present one is used."""
+    with ThreadPoolExecutor(1, "rtstft-reader") as reader:
+        upcoming = reader.submit(source.read, dtype)
+        while len(block := upcoming.result()):
+            upcoming = reader.submit(source.read, dtype)
+            yield block
+
+
+def _processed(source: Source, processor: Processor, dtype: np.dtype[Any]) -> Iterator[RealArray]:
+    """The processor's output without its latency: the first `latency` samples are left out."""
+    surplus = processor.latency
+    for block in _blocks(source, dtype):
+        output = processor.process(block, out=block)
+        if surplus:
+            output, surplus = output[surplus:], max(0, surplus - len(block))
+        yield output
+    yield processor.flush()[surplus:]
+
+
+def _observed(output: Iterable[RealArray], encoder: Encoder) -> Iterator[RealArray]:
+    for block in output:
+        encoder.observe(block)
+        yield block
+
+
+def _normalized(
+    output: Iterable[RealArray], encoder: Encoder, channels: int, dtype: np.dtype[Any]
+) -> tuple[float, Iterator[RealArray]]:
+    """Output scaled to fit, and the gain: the peak is known only when all of it lies in a scratch file."""
+    scratch = tempfile.TemporaryFile()  # noqa: SIM115  # closed by _scaled, which reads it
+    for block in _observed(output, encoder):
+        scratch.write(np.ascontiguousarray(block).data)
+    gain = encoder.headroom_gain
+    scratch.seek(0)
+    return gain, _scaled(scratch, gain, channels, dtype)
+
+
+def _scaled(scratch: IO[bytes], gain: float, channels: int, dtype: np.dtype[Any]) -> Iterator[RealArray]:
+    with scratch:
+        while data := scratch.read(BLOCK * channels * dtype.itemsize):
+            yield np.frombuffer(bytearray(data), dtype).reshape(-1, channels) * dtype.type(gain)

@@ -1,0 +1,79 @@
+"""Writing WAV or AU to standard output, where nothing can be corrected afterwards."""
+
+import struct
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtstft.errors import FileError
+from rtstft.file.pcm import INTEGER_BITS
+
+_UNKNOWN = 0xFFFFFFFF  # "until the end", as sox and ffmpeg read it
+_AU_CODES = {"PCM_S8": 2, "PCM_16": 3, "PCM_24": 4, "PCM_32": 5, "FLOAT": 6, "DOUBLE": 7}
+_WAV_TAGS = {"PCM_U8": 1, "PCM_16": 1, "PCM_24": 1, "PCM_32": 1, "FLOAT": 3, "DOUBLE": 3}
+_WIDTHS = {"FLOAT": 4, "DOUBLE": 8}
+
+
+class PipeTarget:
+    """Standard output; the counterpart of Target."""
+
+    def __init__(self, *, samplerate: int, channels: int, container: str, subtype: str) -> None:
+        self.container = "AU" if container == "AU" else "WAV"
+        self.not_kept: list[str] = []
+        self.notes: list[str] = []
+        codes = _AU_CODES if self.container == "AU" else _WAV_TAGS
+        if subtype not in codes:
+            raise FileError(
+                f"{self.container} on standard output cannot hold {subtype}: "
+                f"choose subtype= one of {', '.join(sorted(codes))}"
+            )
+        self._subtype = subtype
+        self._order = ">" if self.container == "AU" else "<"
+        width = _WIDTHS.get(subtype) or INTEGER_BITS[subtype] // 8
+        self._stream = sys.stdout.buffer
+        if self.container == "AU":
+            header = struct.pack(">4sIIIII", b".snd", 24, _UNKNOWN, codes[subtype], samplerate, channels)
+        else:
+            format_chunk = struct.pack(
+                "<HHIIHH",
+                codes[subtype],
+                channels,
+                samplerate,
+                samplerate * channels * width,
+                channels * width,
+                8 * width,
+            )
+            header = struct.pack("<4sI4s4sI", b"RIFF", _UNKNOWN, b"WAVE", b"fmt ", 16) + format_chunk
+            header += struct.pack("<4sI", b"data", _UNKNOWN)
+        self._stream.write(header)
+
+    def write(self, samples: NDArray[Any]) -> None:
+        """Writes int16, int32 or floats, shape (n, channels), in the subtype's own bytes."""
+        if self._subtype in _WIDTHS:
+            data = samples.astype(f"{self._order}f{_WIDTHS[self._subtype]}").tobytes()
+        else:
+            data = _integers(
+                samples, INTEGER_BITS[self._subtype] // 8, self._order, self._subtype == "PCM_U8"
+            )
+        self._stream.write(data)
+
+    def commit(self) -> None:
+        """Passes on what is buffered."""
+        self._stream.flush()
+
+    def __enter__(self) -> "PipeTarget":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def _integers(samples: NDArray[Any], width: int, order: str, unsigned: bool) -> bytes:
+    """The upper `width` bytes of each integer."""
+    if unsigned:
+        return ((samples >> 8) + 128).astype(np.uint8).tobytes()
+    raw = samples.astype(f"{order}i{samples.itemsize}")
+    octets = np.ascontiguousarray(raw).view(np.uint8).reshape(-1, samples.itemsize)
+    return (octets[:, :width] if order == ">" else octets[:, -width:]).tobytes()

@@ -1,0 +1,136 @@
+"""Reading: sound files and standard input, block by block, with errors a user can act on."""
+
+import re
+import sys
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from rtstft.errors import FileError
+from rtstft.file.pcm import engine_dtype
+from rtstft.geometry import STFT
+from rtstft.types import ComplexArray, RealArray
+
+BLOCK = 16384  # samples: long enough to make every call's overhead small, short enough for the L2 cache
+_TRUNCATED = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
+_CHUNK = re.compile(r"^(bext|cue |smpl|inst|iXML|axml|chna|cart|PEAK|acid|strc|plst|labl)\s*:", re.MULTILINE)
+
+
+class Source:
+    """A sound file, or standard input for "-", opened for reading.
+
+    Attributes:
+        samplerate, channels, format, subtype: as soundfile names them.
+        samples: length, or None where a pipe does not tell.
+        tags: the text tags that soundfile knows, by name.
+        notes: what the user should know about the file.
+        chunks: metadata of the file that soundfile has no name for, and that is therefore lost.
+    """
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        import soundfile
+
+        self.name = "standard input" if path == "-" else str(path)
+        try:
+            if path == "-":
+                self._file = soundfile.SoundFile(sys.stdin.fileno(), closefd=False)
+            else:
+                _check_readable(Path(path))
+                self._file = soundfile.SoundFile(path)
+        except (soundfile.LibsndfileError, TypeError) as error:
+            # soundfile asks for a samplerate (TypeError) where a file has no header.
+            reason = getattr(error, "error_string", "it has no header")
+            raise FileError(f"{self.name} cannot be read as a sound file: {reason}") from error
+        self.samplerate: int = self._file.samplerate
+        self.channels: int = self._file.channels
+        self.format: str = self._file.format
+        self.subtype: str = self._file.subtype
+        self.samples: int | None = self._file.frames if self._file.seekable() else None
+        self.tags: dict[str, str] = self._file.copy_metadata()
+        self.notes: list[str] = []
+        info = self._file.extra_info
+        self.chunks = sorted({chunk.strip() for chunk in _CHUNK.findall(info)})
+        truncated = _TRUNCATED.search(info)
+        if truncated and self.samples is not None:
+            promised, found = truncated.groups()
+            self.notes.append(
+                f"{self.name} is cut off: {found} bytes of samples, its header promises {promised}"
+            )
+        self._done = 0
+
+    def read(self, dtype: np.dtype[Any]) -> RealArray:
+        """The next samples, shape (n, channels), full scale 1; n is 0 at the end, and only there."""
+        import soundfile
+
+        try:
+            block: RealArray = self._file.read(BLOCK, dtype=dtype.name, always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise FileError(
+                f"{self.name} is damaged after sample {self._done}: {error.error_string}"
+            ) from error
+        self._done += len(block)
+        if not len(block) and self.samples is not None and self._done < self.samples:
+            self.notes.append(
+                f"{self.name} is cut off: {self._done} samples, its header promises {self.samples}"
+            )
+            self.samples = self._done
+        return block
+
+    def close(self) -> None:
+        """Closes the file; standard input stays open."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def frames(src: str | PathLike[str], geometry: STFT, *, pad: bool = True) -> Iterator[ComplexArray]:
+    """Frames of a sound file, one after the other, for analysis alone; constant memory.
+
+    Args:
+        src: any file that soundfile reads, or "-" for standard input.
+        geometry: the transform.
+        pad: as `STFT.stft`.
+
+    Yields:
+        The frames of `geometry.stft` of the whole file: each a new array, shape (channels, bins),
+        complex64, or complex128 for subtypes that hold more than 16 bits.
+
+    Raises:
+        FileError: the file cannot be read.
+    """
+    with Source(src) as source:
+        dtype = engine_dtype(source.subtype)
+        analysis = geometry.new_analysis(source.channels, dtype, pad=pad)
+        step = analysis.slots * geometry.hop_length
+        length = 0
+        ended = False
+        while not ended:
+            block = source.read(dtype)
+            length += len(block)
+            if not len(block):
+                ended = True
+                missing = geometry.frame_count(length, pad=pad) * geometry.hop_length - length if pad else 0
+                block = np.zeros((missing, source.channels), dtype)
+            for start in range(0, len(block), step):
+                for forward in analysis.forward[: analysis.write(block[start : start + step])]:
+                    forward()
+                    yield analysis.frame.copy()
+
+
+def _check_readable(path: Path) -> None:
+    if not path.exists():
+        raise FileError(f"{path} does not exist")
+    if path.is_dir():
+        raise FileError(f"{path} is a folder, expected a sound file")
+    if path.is_file() and path.stat().st_size == 0:
+        raise FileError(f"{path} is empty (0 bytes), expected a sound file")
