@@ -58,7 +58,10 @@ class Analysis:
         zero_history: bool = True,
     ) -> None:
         width = len(window)
-        self.slots = slots = slots_for(n_fft, channels)
+        slots = slots_for(n_fft, channels)
+        self._slots = slots
+        self.capacity = slots * hop
+        """Samples that `write` takes at most."""
         self._hop = hop
         self._history = width - hop if zero_history else 0
         self._samples = fftw.zeros((channels, slots * hop + width), dtype)
@@ -92,13 +95,13 @@ class Analysis:
         self._complete = len(self._window)  # samples in _samples that complete the next frame
 
     def write(self, block: RealArray) -> int:
-        """Takes `block`, shape (n, channels) with n <= slots * hop; returns the frames now in the rows."""
+        """Takes `block`, shape (n, channels) with n <= capacity; returns the frames now in the rows."""
         added = len(block)
         start = self._end
         beyond = start + added - self._complete
         due = beyond // self._hop + 1 if beyond >= 0 else 0
         first = self._next
-        if first + due > self.slots:
+        if first + due > self._slots:
             self._rewind()
             start, first = self._end, 0
         self._end = end = start + added

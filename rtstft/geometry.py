@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from rtstft import arrays, reconstruction, windows
+from rtstft import arrays, reconstruction, whole, windows
 from rtstft.analysis import Analysis, new_frame
 from rtstft.errors import AudioError, ConditioningWarning, GeometryError
+from rtstft.latency import latency, longest_low_delay, shortest_low_delay
 from rtstft.synthesis import Synthesis
 from rtstft.types import ComplexArray, RealArray
 from rtstft.windows import Window, WindowSpec
 
-# Published near-perfect pairs stay below -60 dB; more is a pair that does not belong together.
-_WORST_RESIDUAL = 1e-3
 _POOR_CONDITIONING = 10.0
 
 
@@ -86,7 +85,9 @@ class STFT:
             if not isinstance(spec, (str, tuple)):
                 set_field(self, name, tuple(np.asarray(spec, dtype=np.float64).ravel().tolist()))
 
-        analysis, synthesis, folded = self._solve(windows.make(self.window, win_length))
+        analysis, synthesis, folded = reconstruction.solve(
+            windows.make(self.window, win_length), self.synthesis, hop, n_fft
+        )
         for name, values in (("analysis_window", analysis), ("synthesis_window", synthesis)):
             values.flags.writeable = False
             set_field(self, name, values)
@@ -98,39 +99,6 @@ class STFT:
                 ConditioningWarning,
                 stacklevel=3,
             )
-
-    def _solve(self, shape: Window) -> tuple[Window, Window, Window]:
-        """Analysis window, synthesis window, and the fold that says how well they invert."""
-        hop = self.hop_length
-        if self.synthesis == "dual":
-            return shape, reconstruction.dual(shape, hop), reconstruction.fold(shape**2, hop)
-        if self.synthesis == "same":
-            tight = reconstruction.tight(shape, hop)
-            return tight, tight.copy(), reconstruction.fold(shape**2, hop)
-        if self.synthesis == "ola":
-            analysis = reconstruction.constant_overlap_add(shape, hop)
-            return analysis, np.ones(self.n_fft), reconstruction.fold(shape, hop)
-        power = reconstruction.fold(shape**2, hop)
-        if (
-            isinstance(self.synthesis, tuple)
-            and len(self.synthesis) == 2
-            and self.synthesis[0] == "low_delay"
-        ):
-            _, partner = windows.low_delay(self.win_length, _size("low_delay support", self.synthesis[1], 2))
-            return shape, reconstruction.complement(shape, partner, hop), power
-        if isinstance(self.synthesis, str):
-            raise GeometryError(
-                f"synthesis={self.synthesis!r}, expected 'dual', 'same', 'ola', ('low_delay', support) "
-                f"or an array"
-            )
-        synthesis = windows.make(self.synthesis, self.win_length)
-        residual = reconstruction.residual(shape, synthesis, hop)
-        if residual > _WORST_RESIDUAL:
-            raise GeometryError(
-                f"these windows do not reconstruct at hop_length={hop}: their product overlap-adds to 1 only "
-                f"within {residual:.3g} (expected {_WORST_RESIDUAL:g}); synthesis='dual' makes one that does"
-            )
-        return shape, synthesis, power
 
     @classmethod
     def for_latency(
@@ -165,18 +133,19 @@ class STFT:
             raise GeometryError(f"seconds={seconds}, expected a latency of 0 or more")
         target = math.floor(seconds * samplerate + 1e-9)
         n_fft = _size("n_fft", n_fft, 4)
-        # The synthesis window spans samples 1 to support - 1 of its support.
-        for half in range(n_fft // 2, 1, -1):
-            hop = half if hop_length is None else _size("hop_length", hop_length, 1)
-            if half % hop == 0 and _latency(2 * half - 1, hop, blocksize) <= target:
-                pair = ("low_delay", 2 * half)
-                return cls(n_fft, hop, n_fft, window=pair, synthesis=pair)
-        shortest = _latency(2 * (hop_length or 2) - 1, hop_length or 2, blocksize)
-        raise GeometryError(
-            f"{seconds * 1e3:g} ms are {target} samples at {samplerate:g} Hz; the least possible here "
-            f"(n_fft={n_fft}, hop_length={hop_length}, blocksize={blocksize}) is {shortest} samples, "
-            f"{shortest / samplerate * 1e3:.3g} ms"
-        )
+        if hop_length is not None and not 1 <= _size("hop_length", hop_length, 1) <= n_fft // 2:
+            raise GeometryError(f"hop_length={hop_length}, expected at most n_fft // 2 = {n_fft // 2}")
+        found = longest_low_delay(target, n_fft, hop_length, blocksize)
+        if found is None:
+            shortest = shortest_low_delay(hop_length, blocksize)
+            raise GeometryError(
+                f"{seconds * 1e3:g} ms are {target} samples at {samplerate:g} Hz; the least possible here "
+                f"(n_fft={n_fft}, hop_length={hop_length}, blocksize={blocksize}) is {shortest} samples, "
+                f"{shortest / samplerate * 1e3:.3g} ms"
+            )
+        support, hop = found
+        pair = ("low_delay", support)
+        return cls(n_fft, hop, n_fft, window=pair, synthesis=pair)
 
     @property
     def bins(self) -> int:
@@ -205,15 +174,12 @@ class STFT:
     def latency(self, blocksize: int | None = None) -> int:
         """Exact and least possible delay of a streaming identity, in samples.
 
-        With n0 the first non-zero index of the synthesis window: `analysis_support - n0 -
-        gcd(hop_length, blocksize)`, and `analysis_support - n0 - 1` for blocks of unknown or
-        varying length (None). Derivation: a frame's first output sample lies analysis_support - n0
-        samples before the frame's end; the input block that completes the frame supplies that
-        output at once, and the worst of all positions of a frame's end within a block leaves
-        gcd samples of that block to go.
+        `analysis_support - n0 - gcd(hop_length, blocksize)`, n0 being the first non-zero index of
+        the synthesis window; `analysis_support - n0 - 1` for blocks of unknown or varying length
+        (None). `rtstft.latency` has the derivation.
         """
         first = windows.support(self.synthesis_window)[0]
-        return _latency(self.analysis_support - first, self.hop_length, blocksize)
+        return latency(self.analysis_support - first, self.hop_length, blocksize)
 
     def frame_count(self, length: int, *, pad: bool = True) -> int:
         """Number of frames of a signal of `length` samples."""
@@ -240,16 +206,9 @@ class STFT:
         samples = arrays.check_samples(x)
         length, channels = samples.shape
         count = self.frame_count(length, pad=pad)
-        spectra = np.empty((count, channels, self.bins), np.result_type(samples.dtype, np.complex64))
         analysis = self.new_analysis(channels, samples.dtype, pad=pad)
-        after = count * self.hop_length - length if pad else 0
-        done = 0
-        for part in (samples, np.zeros((after, channels), samples.dtype)):
-            for chunk in arrays.chunks(part, analysis.slots * self.hop_length):
-                for forward in analysis.forward[: analysis.write(chunk)]:
-                    forward()
-                    spectra[done] = analysis.frame
-                    done += 1
+        zeros = count * self.hop_length - length if pad else 0
+        spectra = whole.analyse(analysis, samples, count, zeros)
         return spectra[:, 0] if x.ndim == 1 else spectra
 
     def istft(self, spectra: ComplexArray, *, length: int | None = None, pad: bool = True) -> RealArray:
@@ -270,35 +229,21 @@ class STFT:
         frames = arrays.check_spectra(spectra, self.bins)
         count, channels, _ = frames.shape
         dtype = np.empty(0, frames.dtype).real.dtype
-        first = windows.support(self.synthesis_window)[0]
-        # Samples of output before the first one asked for, and the most that can be asked for.
-        skip = self.overlap - first if pad else -first
-        longest = (
-            count * self.hop_length - self.overlap
-            if pad
-            else (count - 1) * self.hop_length + len(self.synthesis_window)
-        )
-        longest = max(0, longest) if count else 0
+        if pad:
+            longest = max(0, count * self.hop_length - self.overlap)
+        else:
+            longest = (count - 1) * self.hop_length + len(self.synthesis_window) if count else 0
         if length is None:
             length = longest
         elif not 0 <= length <= longest:
             raise AudioError(
                 f"length={length}, but {count} frames determine 0 to {longest} samples: give more frames"
             )
-
         frame = new_frame(self.n_fft, channels, dtype)
         synthesis = self.new_synthesis(frame, dtype, delay=0)
-        total = -(-max(0, skip + length) // self.hop_length)
-        output = np.zeros((max(0, -skip) + total * self.hop_length, channels), dtype)
-        position = max(0, -skip)
-        for k in range(total):
-            ((backward, _),) = synthesis.reserve(1)
-            frame[...] = frames[k] if k < count else 0
-            backward()
-            synthesis.overlap_add()
-            output[position : position + self.hop_length] = synthesis.read(self.hop_length)
-            position += self.hop_length
-        signal = output[max(0, skip) :][:length]
+        # Where the signal begins in the stream of synthesised samples.
+        start = (self.overlap if pad else 0) - windows.support(self.synthesis_window)[0]
+        signal = whole.synthesise(synthesis, frame, frames, start, length)
         return signal[:, 0] if spectra.ndim == 2 else signal
 
     def new_analysis(
@@ -372,10 +317,6 @@ def _size(name: str, value: object, least: int) -> int:
     if size < least:
         raise GeometryError(f"{name}={size}, expected at least {least}")
     return size
-
-
-def _latency(reach: int, hop: int, blocksize: int | None) -> int:
-    return reach - (1 if blocksize is None else math.gcd(hop, _size("blocksize", blocksize, 1)))
 
 
 def _brief(spec: WindowSpec) -> str:

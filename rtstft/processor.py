@@ -62,9 +62,9 @@ class Processor:
             raise AudioError(f"channels={channels}, expected at least 1")
         if not (samplerate > 0 and math.isfinite(samplerate)):
             raise AudioError(f"samplerate={samplerate!r} Hz, expected a positive number")
+        engine_latency = geometry.latency(blocksize)
         # Input counts after each block are multiples of this.
         self._grain = 1 if blocksize is None else math.gcd(geometry.hop_length, blocksize)
-        engine_latency = geometry.latency(blocksize)
         effort = fftw.check_effort(planner_effort)
 
         self._stages = stages_of(callback, Context(geometry, samplerate, channels, self.dtype))
@@ -77,7 +77,7 @@ class Processor:
         self._synthesis = geometry.new_synthesis(
             self._frame, self.dtype, delay=geometry.hop_length - self._grain, effort=effort
         )
-        self._step = self._analysis.slots * geometry.hop_length
+        self._step = self._analysis.capacity
         self._nothing = np.empty((0, self.channels), self.dtype)
         self._held = self._nothing  # output of the zeros that completed a last, short block
         self._closed = ""

@@ -8,10 +8,42 @@ Lim 1984; for hops that do not divide the length, the same with the product zero
 import numpy as np
 
 from rtstft.errors import GeometryError
-from rtstft.windows import Window
+from rtstft.windows import Window, WindowSpec, low_delay, make
 
 # A fold whose minimum is below this part of its maximum is treated as not invertible.
 SINGULAR = 1e-6
+# Published near-perfect pairs stay below -60 dB; more is a pair that does not belong together.
+_WORST_RESIDUAL = 1e-3
+
+
+def solve(shape: Window, synthesis: WindowSpec, hop: int, n_fft: int) -> tuple[Window, Window, Window]:
+    """Analysis window, synthesis window, and the fold whose evenness says how well they invert.
+
+    `synthesis` is as `rtstft.STFT` takes it. Raises GeometryError where nothing reconstructs.
+    """
+    power = fold(shape**2, hop)
+    match synthesis:
+        case "dual":
+            return shape, dual(shape, hop), power
+        case "same":
+            window = tight(shape, hop)
+            return window, window.copy(), power
+        case "ola":
+            return constant_overlap_add(shape, hop), np.ones(n_fft), fold(shape, hop)
+        case ("low_delay", int(support)):
+            return shape, complement(shape, low_delay(len(shape), support)[1], hop), power
+        case str():
+            raise GeometryError(
+                f"synthesis={synthesis!r}, expected 'dual', 'same', 'ola', ('low_delay', support) or an array"
+            )
+    given = make(synthesis, len(shape))
+    error = residual(shape, given, hop)
+    if error > _WORST_RESIDUAL:
+        raise GeometryError(
+            f"these windows do not reconstruct at hop_length={hop}: their product overlap-adds to 1 only "
+            f"within {error:.3g} (expected {_WORST_RESIDUAL:g}); synthesis='dual' makes one that does"
+        )
+    return shape, given, power
 
 
 def fold(product: Window, hop: int) -> Window:

@@ -41,7 +41,7 @@ class Synthesis:
         channels = len(frame)
         first, end = support(window)
         per_hop = -(-(end - first) // hop)
-        self._hop = hop
+        self.hop = hop
         self._delay = delay
         self._overlap = per_hop - 1
         self._slots = slots = slots_for(n_fft, channels)
@@ -88,7 +88,7 @@ class Synthesis:
         self._rows[...] = 0
         self._samples[...] = 0
         self._next = 0  # slot of the next frame, and the hop of _samples it completes
-        self._read = self._hop - self._delay
+        self._read = self.hop - self._delay
         self._reserved = 0
 
     def reserve(self, count: int) -> list[tuple[Execute, Probe]]:
@@ -123,10 +123,10 @@ class Synthesis:
     def _rewind(self) -> None:
         last = self._next
         self._rows[: self._overlap] = self._rows[last : last + self._overlap]
-        end = (last + 1) * self._hop
+        end = (last + 1) * self.hop
         unread = end - self._read
-        self._samples[:, self._hop - unread : self._hop] = self._samples[:, self._read : end]
-        self._read = self._hop - unread
+        self._samples[:, self.hop - unread : self.hop] = self._samples[:, self._read : end]
+        self._read = self.hop - unread
         self._next = 0
 
 

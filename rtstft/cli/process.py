@@ -89,7 +89,7 @@ def _summary(report: FileReport, target: str) -> Iterator[str]:
     if report.clipped and report.gain == 1:
         yield f"note: {report.clipped} samples beyond full scale were limited to it (see --clip)"
     if report.gain != 1:
-        yield f"note: lowered to {report.gain:.4f} of its level, for {report.clipped} samples beyond full scale"
+        yield f"note: lowered to {report.gain:.4f} of its level for {report.clipped} beyond full scale"
     if report.not_kept:
         yield f"note: not kept: {', '.join(report.not_kept)}"
     for note in report.notes:

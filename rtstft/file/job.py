@@ -3,7 +3,6 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -139,18 +138,12 @@ def process_file(
                 gain, output = _normalized(output, encoder, source.channels, dtype)
             else:
                 output = _observed(output, encoder)
-            with ThreadPoolExecutor(1, "rtstft-writer") as writer:
-                written: Future[None] | None = None
-                for block in output:
-                    samples += len(block)
-                    if written is not None:
-                        written.result()
-                    written = writer.submit(_write, target, encoder, block)
-                    if progress is not None:
-                        elapsed = time.perf_counter() - started
-                        progress(FileProgress(samples, source.samples, source.samplerate, elapsed))
-                if written is not None:
-                    written.result()
+            for block in output:
+                samples += len(block)
+                target.write(encoder.encode(block))
+                if progress is not None:
+                    elapsed = time.perf_counter() - started
+                    progress(FileProgress(samples, source.samples, source.samplerate, elapsed))
             target.commit()
     return FileReport(
         samples=samples,
@@ -188,23 +181,10 @@ def _open_target(
     )
 
 
-def _write(target: Target | PipeTarget, encoder: Encoder, block: RealArray) -> None:
-    target.write(encoder.encode(block))
-
-
-def _blocks(source: Source, dtype: np.dtype[Any]) -> Iterator[RealArray]:
-    """Blocks of the source, the next one being decoded while the present one is used."""
-    with ThreadPoolExecutor(1, "rtstft-reader") as reader:
-        upcoming = reader.submit(source.read, dtype)
-        while len(block := upcoming.result()):
-            upcoming = reader.submit(source.read, dtype)
-            yield block
-
-
 def _processed(source: Source, processor: Processor, dtype: np.dtype[Any]) -> Iterator[RealArray]:
     """The processor's output without its latency: the first `latency` samples are left out."""
     surplus = processor.latency
-    for block in _blocks(source, dtype):
+    while len(block := source.read(dtype)):
         output = processor.process(block, out=block)
         if surplus:
             output, surplus = output[surplus:], max(0, surplus - len(block))

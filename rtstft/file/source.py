@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from rtstft.arrays import chunks
 from rtstft.errors import FileError
 from rtstft.file.pcm import engine_dtype
 from rtstft.geometry import STFT
@@ -111,7 +112,6 @@ def frames(src: str | PathLike[str], geometry: STFT, *, pad: bool = True) -> Ite
     with Source(src) as source:
         dtype = engine_dtype(source.subtype)
         analysis = geometry.new_analysis(source.channels, dtype, pad=pad)
-        step = analysis.slots * geometry.hop_length
         length = 0
         ended = False
         while not ended:
@@ -121,8 +121,8 @@ def frames(src: str | PathLike[str], geometry: STFT, *, pad: bool = True) -> Ite
                 ended = True
                 missing = geometry.frame_count(length, pad=pad) * geometry.hop_length - length if pad else 0
                 block = np.zeros((missing, source.channels), dtype)
-            for start in range(0, len(block), step):
-                for forward in analysis.forward[: analysis.write(block[start : start + step])]:
+            for chunk in chunks(block, analysis.capacity):
+                for forward in analysis.forward[: analysis.write(chunk)]:
                     forward()
                     yield analysis.frame.copy()
 
