@@ -46,10 +46,12 @@ class Plugin:
     def prepare(self, context: Context) -> None:
         """Called before the first frame; all allocation belongs here."""
 
-    def process(self, frame: ComplexArray) -> ComplexArray | None:
+    # To type checkers, a subclass may then take `(frame)` as well as `(frame, info)`.
+    def process(self, frame: ComplexArray, *args: Any, **kwargs: Any) -> ComplexArray | None:
         """Changes `frame`, shape (channels, bins), in place, or returns an array of its shape.
 
-        `frame` is valid during the call only. May take a second argument, a FrameInfo.
+        Override it as `process(self, frame)` or `process(self, frame, info)`, info being a
+        FrameInfo. `frame` is valid during the call only.
         """
         raise NotImplementedError(f"{type(self).__name__}.process is not defined")
 

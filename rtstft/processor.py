@@ -82,6 +82,7 @@ class Processor:
         self._held = self._nothing  # output of the zeros that completed a last, short block
         self._closed = ""
         self._frames_done = 0
+        self._one_dimensional = False
 
     def process(self, block: RealArray, out: RealArray | None = None) -> RealArray:
         """The next `n` samples in, the next `n` samples out.
@@ -105,6 +106,7 @@ class Processor:
         samples = block
         if not (type(block) is np.ndarray and block.ndim == 2 and block.dtype is self.dtype):
             samples = check_samples(block)
+        self._one_dimensional = samples is not block and np.ndim(block) == 1
         count, channels = samples.shape
         if channels != self.channels:
             raise AudioError(
@@ -124,7 +126,14 @@ class Processor:
         return out
 
     def flush(self) -> RealArray:
-        """The last `latency` samples, shape (latency, channels); ends the stream."""
+        """The last `latency` samples; ends the stream.
+
+        Returns:
+            Shape (latency, channels), or (latency,) if the last block had one dimension.
+
+        Raises:
+            StreamError: nothing is left, after `flush` or an error.
+        """
         if self._closed and not len(self._held):
             raise StreamError(f"{self._closed}: nothing is left to flush")
         tail = np.zeros((self.latency, self.channels), self.dtype)
@@ -133,7 +142,7 @@ class Processor:
         self._fill(tail[len(held) :], tail[len(held) :])
         self._held = self._nothing
         self._closed = "the stream was flushed"
-        return tail
+        return tail[:, 0] if self._one_dimensional else tail
 
     def reset(self) -> None:
         """Back to the state after construction, plugins included; no memory of past input."""
