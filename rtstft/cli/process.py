@@ -12,8 +12,9 @@ import typer
 from rtstft.cli import options
 from rtstft.cli.callbacks import load
 from rtstft.fftw import Effort
-from rtstft.file.job import FileProgress, FileReport, process_file
+from rtstft.file.job import process_source
 from rtstft.file.pcm import Clip
+from rtstft.file.report import FileProgress, FileReport
 from rtstft.file.source import Source
 
 
@@ -51,14 +52,13 @@ def process(
     """Process a sound file, frame by frame; output and input are aligned and of equal length."""
     callbacks = [load(spec) for spec in callback or []]
     chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms)
-    # Only a low-delay geometry depends on the samplerate; standard input can be opened but once.
-    samplerate = _samplerate(source) if latency_ms is not None else 1.0
-    with _progress_bar(shown=not (quiet or as_json) and sys.stderr.isatty()) as progress:
-        report = process_file(
-            source,
+    bar = _progress_bar(shown=not (quiet or as_json) and sys.stderr.isatty())
+    with Source(source) as opened, bar as progress:
+        report = process_source(
+            opened,
             target,
             callbacks,
-            chosen.geometry(samplerate),
+            chosen.geometry(opened.samplerate),
             overwrite=overwrite,
             format=format,
             subtype=subtype,
@@ -72,13 +72,6 @@ def process(
         print(json.dumps({**dataclasses.asdict(report), "speed": report.speed}), file=out)
     elif not quiet:
         print("\n".join(_summary(report, target)), file=out)
-
-
-def _samplerate(source: str) -> float:
-    if source == "-":
-        raise typer.BadParameter("--latency-ms needs a file: a pipe's samplerate is not known in advance")
-    with Source(source) as opened:
-        return opened.samplerate
 
 
 def _summary(report: FileReport, target: str) -> Iterator[str]:

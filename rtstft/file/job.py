@@ -3,7 +3,6 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any
@@ -13,64 +12,13 @@ import numpy as np
 from rtstft.errors import FileError
 from rtstft.file.pcm import Clip, Dither, Encoder, engine_dtype
 from rtstft.file.pipe import PipeTarget
+from rtstft.file.report import FileProgress, FileReport
 from rtstft.file.source import BLOCK, Source
 from rtstft.file.target import Target, check_writable, resolve_format, resolve_subtype
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback
 from rtstft.processor import Processor
 from rtstft.types import RealArray
-
-
-@dataclass(frozen=True)
-class FileProgress:
-    """How far `process_file` has come."""
-
-    samples: int
-    """Samples per channel done."""
-    total: int | None
-    """Samples per channel in all; None where a pipe does not tell."""
-    samplerate: int
-    elapsed_s: float
-
-    @property
-    def speed(self) -> float:
-        """Processing speed so far as a multiple of real time."""
-        return self.samples / self.samplerate / self.elapsed_s
-
-
-@dataclass(frozen=True)
-class FileReport:
-    """What `process_file` did."""
-
-    samples: int
-    """Samples per channel, read and written."""
-    channels: int
-    samplerate: int
-    format: str
-    """Container written, in soundfile's words."""
-    subtype: str
-    """Sample format written, in soundfile's words."""
-    seconds: float
-    """Duration of the audio."""
-    elapsed_s: float
-    """Duration of the processing."""
-    latency: int
-    """Samples of latency trimmed, so that output and input are aligned."""
-    peak: float
-    """Largest output magnitude before rounding, full scale being 1."""
-    clipped: int
-    """Output samples, of all channels, beyond the full scale of an integer subtype."""
-    gain: float
-    """Factor applied by clip="normalize"; 1 where nothing was beyond full scale."""
-    not_kept: tuple[str, ...]
-    """Tags and metadata chunks of the input that the output does not have."""
-    notes: tuple[str, ...]
-    """Sentences on anything else to know: a cut-off input, a change of container."""
-
-    @property
-    def speed(self) -> float:
-        """Processing speed as a multiple of real time."""
-        return self.seconds / self.elapsed_s
 
 
 def process_file(
@@ -110,41 +58,66 @@ def process_file(
         AudioError: NaN or Inf in the input, or clipping that `clip="error"` refuses.
         PluginError: a callback failed.
     """
+    with Source(src) as source:
+        return process_source(
+            source,
+            dst,
+            callbacks,
+            geometry,
+            overwrite=overwrite,
+            format=format,
+            subtype=subtype,
+            dither=dither,
+            clip=clip,
+            planner_effort=planner_effort,
+            progress=progress,
+        )
+
+
+def process_source(
+    source: Source,
+    dst: str | PathLike[str],
+    callbacks: Callback | Iterable[Callback],
+    geometry: STFT,
+    *,
+    overwrite: bool,
+    format: str | None,
+    subtype: str | None,
+    dither: Dither,
+    clip: Clip,
+    planner_effort: str,
+    progress: Callable[[FileProgress], object] | None,
+) -> FileReport:
+    """`process_file` of a source that is open already."""
+    started = time.perf_counter()
     if clip not in ("count", "error", "normalize"):
         raise FileError(f"clip={clip!r}, expected 'count', 'error' or 'normalize'")
     if dither not in (None, "tpdf"):
         raise FileError(f"dither={dither!r}, expected None or 'tpdf'")
-    started = time.perf_counter()
-    with Source(src) as source:
-        container = resolve_format(dst, format, source.format)
-        subtype = resolve_subtype(container, subtype, source.subtype)
-        if dst != "-":
-            check_writable(Path(dst), overwrite)
-        dtype = engine_dtype(source.subtype, subtype)
-        processor = Processor(
-            callbacks,
-            geometry,
-            source.samplerate,
-            source.channels,
-            dtype=dtype,
-            planner_effort=planner_effort,
-        )
-        encoder = Encoder(subtype, dither=dither, refuse_clipping=clip == "error")
-        samples = 0
-        gain = 1.0
-        with _open_target(dst, source, container, subtype, overwrite) as target:
-            output = _processed(source, processor, dtype)
-            if clip == "normalize":
-                gain, output = _normalized(output, encoder, source.channels, dtype)
-            else:
-                output = _observed(output, encoder)
-            for block in output:
-                samples += len(block)
-                target.write(encoder.encode(block))
-                if progress is not None:
-                    elapsed = time.perf_counter() - started
-                    progress(FileProgress(samples, source.samples, source.samplerate, elapsed))
-            target.commit()
+    container = resolve_format(dst, format, source.format)
+    subtype = resolve_subtype(container, subtype, source.subtype)
+    if dst != "-":
+        check_writable(Path(dst), overwrite)
+    dtype = engine_dtype(source.subtype, subtype)
+    processor = Processor(
+        callbacks, geometry, source.samplerate, source.channels, dtype=dtype, planner_effort=planner_effort
+    )
+    encoder = Encoder(subtype, dither=dither, refuse_clipping=clip == "error")
+    samples = 0
+    gain = 1.0
+    with _open_target(dst, source, container, subtype, overwrite) as target:
+        output = _processed(source, processor, dtype)
+        if clip == "normalize":
+            gain, output = _normalized(output, encoder, source.channels, dtype)
+        else:
+            output = _observed(output, encoder)
+        for block in output:
+            samples += len(block)
+            target.write(encoder.encode(block))
+            if progress is not None:
+                elapsed = time.perf_counter() - started
+                progress(FileProgress(samples, source.samples, source.samplerate, elapsed))
+        target.commit()
     return FileReport(
         samples=samples,
         channels=source.channels,
@@ -167,7 +140,12 @@ def _open_target(
 ) -> Target | PipeTarget:
     if dst == "-":
         return PipeTarget(
-            samplerate=source.samplerate, channels=source.channels, container=container, subtype=subtype
+            samplerate=source.samplerate,
+            channels=source.channels,
+            container=container,
+            subtype=subtype,
+            samples=source.samples,
+            tags=source.tags,
         )
     return Target(
         dst,

@@ -19,9 +19,18 @@ _WIDTHS = {"FLOAT": 4, "DOUBLE": 8}
 class PipeTarget:
     """Standard output; the counterpart of Target."""
 
-    def __init__(self, *, samplerate: int, channels: int, container: str, subtype: str) -> None:
+    def __init__(
+        self,
+        *,
+        samplerate: int,
+        channels: int,
+        container: str,
+        subtype: str,
+        samples: int | None,
+        tags: dict[str, str],
+    ) -> None:
         self.container = "AU" if container == "AU" else "WAV"
-        self.not_kept: list[str] = []
+        self.not_kept = list(tags)
         self.notes: list[str] = []
         codes = _AU_CODES if self.container == "AU" else _WAV_TAGS
         if subtype not in codes:
@@ -33,8 +42,9 @@ class PipeTarget:
         self._order = ">" if self.container == "AU" else "<"
         width = _WIDTHS.get(subtype) or INTEGER_BITS[subtype] // 8
         self._stream = sys.stdout.buffer
+        size = _UNKNOWN if samples is None else min(_UNKNOWN, samples * channels * width)
         if self.container == "AU":
-            header = struct.pack(">4sIIIII", b".snd", 24, _UNKNOWN, codes[subtype], samplerate, channels)
+            header = struct.pack(">4sIIIII", b".snd", 24, size, codes[subtype], samplerate, channels)
         else:
             format_chunk = struct.pack(
                 "<HHIIHH",
@@ -45,8 +55,8 @@ class PipeTarget:
                 channels * width,
                 8 * width,
             )
-            header = struct.pack("<4sI4s4sI", b"RIFF", _UNKNOWN, b"WAVE", b"fmt ", 16) + format_chunk
-            header += struct.pack("<4sI", b"data", _UNKNOWN)
+            header = struct.pack("<4sI4s4sI", b"RIFF", min(_UNKNOWN, size + 36), b"WAVE", b"fmt ", 16)
+            header += format_chunk + struct.pack("<4sI", b"data", size)
         self._stream.write(header)
 
     def write(self, samples: NDArray[Any]) -> None:
