@@ -96,26 +96,25 @@ class Analysis:
 
     def write(self, block: RealArray) -> int:
         """Takes `block`, shape (n, channels) with n <= capacity; returns the frames now in the rows."""
-        added = len(block)
         start = self._end
-        beyond = start + added - self._complete
-        due = beyond // self._hop + 1 if beyond >= 0 else 0
+        end = start + len(block)
+        due = 0
         first = self._next
-        if first + due > self._slots:
-            self._rewind()
-            start, first = self._end, 0
-        self._end = end = start + added
+        if end >= self._complete:
+            due = (end - self._complete) // self._hop + 1
+            if first + due > self._slots:
+                self._rewind()
+                start, end, first = self._end, self._end + len(block), 0
+            self._next = first + due
+            self._complete += due * self._hop
+        self._end = end
         if self._line is None:
             self._samples[:, start:end] = block.T
         else:
             self._line[start:end] = block[:, 0]
-        if due == 0:
-            return 0
-        self._next = first + due
-        self._complete += due * self._hop
         if due == 1:
             np.multiply(self._single[first], self._window, self._first_cut)
-        else:
+        elif due:
             # A copy and a multiplication over contiguous rows: numpy is 2 to 3 times slower when
             # it multiplies into rows with gaps (it goes through its buffers).
             np.copyto(self._cut[:due], self._windows[first : first + due])

@@ -13,7 +13,7 @@ from rtstft.arrays import check_samples
 from rtstft.errors import AudioError, PluginError, StreamError
 from rtstft.geometry import STFT
 from rtstft.plugin import NOT_FINITE, BadFrameError, Callback, Context, stages_of, store
-from rtstft.types import Execute, RealArray
+from rtstft.types import RealArray
 
 
 class Processor:
@@ -188,8 +188,9 @@ class Processor:
     def _run_frames(self, due: int) -> None:
         frame = self._frame
         calls = self._calls
-        for forward, (backward, probe) in zip(self._analysis.forward, self._synthesis.reserve(due)):
-            forward()
+        forwards = self._analysis.forward
+        for row, (backward, probe) in enumerate(self._synthesis.reserve(due)):
+            forwards[row]()
             for call in calls:
                 try:
                     result = call(frame)
@@ -197,20 +198,17 @@ class Processor:
                         store(result, frame)
                 except Exception as error:
                     stage = self._stages[calls.index(call)]
-                    raise stage.failure(error, self._index_of(forward)) from error
+                    raise stage.failure(error, self._frames_done + row) from error
             backward()
             if not isfinite(probe()):
-                raise self._diagnose(forward)
+                raise self._diagnose(row)
         self._synthesis.overlap_add()
         self._frames_done += due
 
-    def _index_of(self, forward: Execute) -> int:
-        return self._frames_done + self._analysis.forward.index(forward)
-
-    def _diagnose(self, forward: Execute) -> AudioError | PluginError:
+    def _diagnose(self, row: int) -> AudioError | PluginError:
         """Who put NaN or Inf into the frame just synthesised: the input, or the only callback."""
-        index = self._index_of(forward)
-        forward()
+        index = self._frames_done + row
+        self._analysis.forward[row]()
         if self._stages and np.isfinite(self._frame).all():
             return self._stages[-1].failure(BadFrameError(NOT_FINITE), index)
         start = index * self.geometry.hop_length - self.geometry.overlap

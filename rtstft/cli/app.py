@@ -15,7 +15,6 @@ from rtstft.errors import PluginError, RtstftError
 app = typer.Typer(
     help="Streaming STFT processing: every complex frame of a signal through a Python callback, exactly.",
     epilog="--debug, anywhere, shows the traceback of an error.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -44,9 +43,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             traceback.print_exc()
         print(f"rtstft: {_one_line(error)}", file=sys.stderr)
         code = _exit_code(error)
-    except KeyboardInterrupt:
+    if code == 128 + signal.SIGINT:
         print("rtstft: interrupted, nothing was written", file=sys.stderr)
-        code = 128 + signal.SIGINT
     sys.exit(code)
 
 

@@ -25,6 +25,8 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Describe a sound file and a geometry: sizes, bins, latency by block size, reconstruction."""
+    if samplerate is not None and not 0 < samplerate < float("inf"):
+        raise typer.BadParameter(f"--samplerate {samplerate:g}, expected a positive number")
     facts: dict[str, Any] = {}
     if file is not None:
         with Source(file) as source:
@@ -38,7 +40,8 @@ def info(
         return
     if file is not None:
         for name, value in facts["file"].items():
-            print(f"{name:>20}  {value}")
+            if value not in (None, []):
+                print(f"{name:>20}  {value}")
     print(geometry.describe(rate))
     described = facts["geometry"]
     print(f"{'reconstruction error':>20}  {described['reconstruction_error']:.2g}")

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any
@@ -10,11 +11,12 @@ from typing import IO, Any
 import numpy as np
 
 from rtstft.errors import FileError
+from rtstft.file.formats import resolve_format, resolve_subtype
 from rtstft.file.pcm import Clip, Dither, Encoder, engine_dtype
 from rtstft.file.pipe import PipeTarget
 from rtstft.file.report import FileProgress, FileReport
 from rtstft.file.source import BLOCK, Source
-from rtstft.file.target import Target, check_writable, resolve_format, resolve_subtype
+from rtstft.file.target import Target, check_writable
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback
 from rtstft.processor import Processor
@@ -105,10 +107,14 @@ def process_source(
     encoder = Encoder(subtype, dither=dither, refuse_clipping=clip == "error")
     samples = 0
     gain = 1.0
-    with _open_target(dst, source, container, subtype, overwrite) as target:
+    with ExitStack() as stack:
+        target = _open_target(dst, source, container, subtype, overwrite)
+        stack.enter_context(target)
         output = _processed(source, processor, dtype)
         if clip == "normalize":
-            gain, output = _normalized(output, encoder, source.channels, dtype)
+            folder = None if dst == "-" else Path(dst).parent
+            scratch = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+            gain, output = _normalized(output, encoder, source.channels, dtype, scratch)
         else:
             output = _observed(output, encoder)
         for block in output:
@@ -177,18 +183,19 @@ def _observed(output: Iterable[RealArray], encoder: Encoder) -> Iterator[RealArr
 
 
 def _normalized(
-    output: Iterable[RealArray], encoder: Encoder, channels: int, dtype: np.dtype[Any]
+    output: Iterable[RealArray], encoder: Encoder, channels: int, dtype: np.dtype[Any], scratch: IO[bytes]
 ) -> tuple[float, Iterator[RealArray]]:
-    """Output scaled to fit, and the gain: the peak is known only when all of it lies in a scratch file."""
-    scratch = tempfile.TemporaryFile()  # noqa: SIM115  # closed by _scaled, which reads it
+    """Output scaled to fit, and the gain: the peak is known only when all of it lies in `scratch`."""
     for block in _observed(output, encoder):
-        scratch.write(np.ascontiguousarray(block).data)
+        try:
+            scratch.write(np.ascontiguousarray(block).data)
+        except OSError as error:
+            raise FileError(f"no room for the output before it is normalised: {error.strerror}") from error
     gain = encoder.headroom_gain
     scratch.seek(0)
     return gain, _scaled(scratch, gain, channels, dtype)
 
 
 def _scaled(scratch: IO[bytes], gain: float, channels: int, dtype: np.dtype[Any]) -> Iterator[RealArray]:
-    with scratch:
-        while data := scratch.read(BLOCK * channels * dtype.itemsize):
-            yield np.frombuffer(bytearray(data), dtype).reshape(-1, channels) * dtype.type(gain)
+    while data := scratch.read(BLOCK * channels * dtype.itemsize):
+        yield np.frombuffer(data, dtype).reshape(-1, channels) * dtype.type(gain)

@@ -1,6 +1,8 @@
 """Reading: sound files and standard input, block by block, with errors a user can act on."""
 
+import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 from os import PathLike
@@ -13,12 +15,19 @@ import numpy as np
 from rtstft.arrays import chunks
 from rtstft.errors import FileError
 from rtstft.file.pcm import engine_dtype
+from rtstft.file.sequential import sequential
 from rtstft.geometry import STFT
 from rtstft.types import ComplexArray, RealArray
 
 BLOCK = 16384  # samples: long enough to make every call's overhead small, short enough for the L2 cache
-_TRUNCATED = re.compile(r"^data : (\d+) \(should be (\d+)\)", re.MULTILINE)
-_CHUNK = re.compile(r"^(bext|cue |smpl|inst|iXML|axml|chna|cart|PEAK|acid|strc|plst|labl)\s*:", re.MULTILINE)
+# What libsndfile logs of a file's sizes, and of chunks that soundfile has no name for.
+_TRUNCATED = re.compile(
+    r"^\s*(?:RIFF|riff|Riff size|FORM|SSND|data|Data Size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
+_CHUNK = re.compile(
+    r"^(?:\*\*\* )?(bext|cue |smpl|inst|iXML|axml|chna|cart|acid|strc|plst|id3 |ID3 )\s*:", re.MULTILINE
+)
+_PIPED_CONTAINERS = ("WAV", "WAVEX", "AU")
 
 
 class Source:
@@ -38,10 +47,10 @@ class Source:
         self.name = "standard input" if path == "-" else str(path)
         try:
             if path == "-":
-                self._file = soundfile.SoundFile(sys.stdin.fileno(), closefd=False)
+                self._file = sequential(sys.stdin.fileno(), closefd=False)
             else:
                 _check_readable(Path(path))
-                self._file = soundfile.SoundFile(path)
+                self._file = sequential(path)
         except (soundfile.LibsndfileError, TypeError) as error:
             # soundfile asks for a samplerate (TypeError) where a file has no header.
             reason = getattr(error, "error_string", "it has no header")
@@ -50,17 +59,22 @@ class Source:
         self.channels: int = self._file.channels
         self.format: str = self._file.format
         self.subtype: str = self._file.subtype
-        self.samples: int | None = self._file.frames if self._file.seekable() else None
+        piped = not stat.S_ISREG(
+            os.fstat(sys.stdin.fileno()).st_mode if path == "-" else Path(path).stat().st_mode
+        )
+        if piped and self.format not in _PIPED_CONTAINERS:
+            self._file.close()
+            raise FileError(f"{self.name}: {self.format} cannot be read from a pipe, WAV and AU can")
+        self.samples: int | None = None if piped else self._file.frames
         self.tags: dict[str, str] = self._file.copy_metadata()
         self.notes: list[str] = []
         info = self._file.extra_info
         self.chunks = sorted({chunk.strip() for chunk in _CHUNK.findall(info)})
-        truncated = _TRUNCATED.search(info)
-        if truncated and self.samples is not None:
-            promised, found = truncated.groups()
-            self.notes.append(
-                f"{self.name} is cut off: {found} bytes of samples, its header promises {promised}"
-            )
+        sizes = [(int(promised), int(found)) for promised, found in _TRUNCATED.findall(info)]
+        missing = [size for size in sizes if size[0] > size[1] and not _means_unknown(size[0])]
+        if missing and not piped:
+            promised, found = missing[-1]
+            self.notes.append(f"{self.name} is cut off: {found} bytes, its header promises {promised}")
         self._done = 0
 
     def read(self, dtype: np.dtype[Any]) -> RealArray:
@@ -125,6 +139,11 @@ def frames(src: str | PathLike[str], geometry: STFT, *, pad: bool = True) -> Ite
                 for forward in analysis.forward[: analysis.write(chunk)]:
                     forward()
                     yield analysis.frame.copy()
+
+
+def _means_unknown(size: int) -> bool:
+    """Whether a header's size is what programs write into a pipe, not knowing better."""
+    return size >= 0xFFFFFF00 or 0x7FFFF000 <= size <= 0x7FFFFFFF
 
 
 def _check_readable(path: Path) -> None:

@@ -10,50 +10,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from rtstft.errors import FileError
+from rtstft.file.formats import bytes_per_sample
+from rtstft.file.sequential import Disk, sequential
 
 # Containers whose sizes are 32-bit, less room for headers and tags.
 SIZE_LIMIT = 2**32 - 2**20
 _LIMITED = {"WAV", "WAVEX", "AIFF", "AU", "SVX", "VOC", "PAF", "AVR", "NIST", "IRCAM"}
-_EXTENSIONS = {
-    "WAV": {"WAV", "WAVEX", "RF64"},
-    "AIF": {"AIFF"},
-    "AIFC": {"AIFF"},
-    "SND": {"AU"},
-    "OGA": {"OGG"},
-    "OPUS": {"OGG"},
-}
-
-
-def resolve_format(dst: str | PathLike[str], given: str | None, source_format: str) -> str:
-    """Container to write: as given, or by the target's extension, or the source's."""
-    import soundfile
-
-    # RAW has no header, and SD2 keeps its own in a second file.
-    known = set(soundfile.available_formats()) - {"RAW", "SD2"}
-    if given is not None:
-        if given.upper() not in known:
-            raise FileError(f"format={given!r} is unknown, expected one of {', '.join(sorted(known))}")
-        return given.upper()
-    extension = Path(dst).suffix[1:].upper()
-    candidates = _EXTENSIONS.get(extension, {extension} & known)
-    if source_format in candidates or not candidates:
-        if source_format not in known:
-            raise FileError(f"{source_format} cannot be written: choose format= WAV or FLAC")
-        return source_format
-    return extension if extension in candidates else next(iter(candidates))
-
-
-def resolve_subtype(container: str, given: str | None, source_subtype: str) -> str:
-    """Sample format to write; FileError, naming those that would do, if the container has no such."""
-    import soundfile
-
-    subtype = source_subtype if given is None else given.upper()
-    possible = soundfile.available_subtypes(container)
-    if subtype not in possible:
-        raise FileError(
-            f"{container} cannot hold {subtype}: choose subtype= one of {', '.join(sorted(possible))}"
-        )
-    return subtype
 
 
 class Target:
@@ -82,14 +44,14 @@ class Target:
         self._tags = tags
         self._samples = 0
         self._bytes = 0
+        self._subtype = subtype
         self._settings = {"samplerate": samplerate, "channels": channels, "subtype": subtype}
         self._container = container
         check_writable(self.path, overwrite)
         if samples is not None:
-            self._make_room(samples * channels * _bytes_per_sample(subtype))
-        handle, name = tempfile.mkstemp(prefix=f".{self.path.name}.", suffix=".part", dir=self.path.parent)
-        os.close(handle)
-        self._part = Path(name)
+            self._make_room(samples * channels * bytes_per_sample(subtype))
+        self._overwrite = overwrite
+        self._part = _new_part(self.path.parent)
         try:
             self._file = self._open()
         except BaseException:
@@ -103,7 +65,7 @@ class Target:
 
     def write(self, samples: NDArray[Any]) -> None:
         """Appends int16, int32 or floats, shape (n, channels)."""
-        added = samples.size * _bytes_per_sample(self._settings["subtype"])
+        added = samples.size * bytes_per_sample(self._subtype)
         if self._make_room(self._bytes + added):
             self._continue_as_rf64()
         self._append(samples)
@@ -116,11 +78,12 @@ class Target:
         with self._reading() as written:
             found = written.copy_metadata()
             length = written.frames
+        check_writable(self.path, self._overwrite)  # it may have appeared meanwhile
         if length < self._samples:
             raise FileError(f"{self.path}: only {length} of {self._samples} samples could be written")
         if length > self._samples:
             self.notes.append(
-                f"{self._settings['subtype']} holds whole groups of samples: {self.path.name} is "
+                f"{self._subtype} holds whole groups of samples: {self.path.name} is "
                 f"{length - self._samples} samples longer, all at its end"
             )
         # libsndfile adds its own name to the software tag.
@@ -142,13 +105,16 @@ class Target:
     def _open(self) -> Any:
         import soundfile
 
+        self._disk = Disk(self._part)
         try:
-            file = soundfile.SoundFile(self._part, "w", format=self._container, **self._settings)
+            file = sequential(self._disk, "w", format=self._container, **self._settings)
         except (soundfile.LibsndfileError, ValueError) as error:
+            self._disk.close()
+            self._disk.check(self.path)
             reason = getattr(error, "error_string", str(error))
             raise FileError(
                 f"{self.path}: {self._container} cannot hold {self._settings['channels']} channels of "
-                f"{self._settings['subtype']} at {self._settings['samplerate']} Hz: {reason}"
+                f"{self._subtype} at {self._settings['samplerate']} Hz: {reason}"
             ) from error
         for name, text in self._tags.items():
             with contextlib.suppress(soundfile.LibsndfileError):  # found missing by commit
@@ -160,9 +126,9 @@ class Target:
 
         try:
             self._file.write(samples)
-        except (soundfile.LibsndfileError, AssertionError, OSError) as error:
-            # soundfile asserts that all was written; a full disk is what makes that fail.
-            reason = getattr(error, "error_string", "") or "is the disk full?"
+        except (soundfile.LibsndfileError, AssertionError) as error:  # it asserts that all was written
+            self._disk.check(self.path)
+            reason = getattr(error, "error_string", "not all was taken")
             raise FileError(f"{self.path}: writing failed after {self._samples} samples: {reason}") from error
 
     def _close(self) -> None:
@@ -172,6 +138,9 @@ class Target:
             self._file.close()
         except soundfile.LibsndfileError as error:
             raise FileError(f"{self.path}: writing failed: {error.error_string}") from error
+        finally:
+            self._disk.close()
+        self._disk.check(self.path)
 
     def _reading(self) -> Any:
         import soundfile
@@ -179,9 +148,12 @@ class Target:
         try:
             return soundfile.SoundFile(self._part)
         except soundfile.LibsndfileError as error:
-            raise FileError(
-                f"{self.path}: writing failed, is the disk full? ({error.error_string})"
-            ) from error
+            if not self._samples:
+                raise FileError(
+                    f"{self.path}: {self._container} {self._subtype} cannot be without samples: "
+                    f"choose format= WAV"
+                ) from error
+            raise FileError(f"{self.path}: what was written cannot be read: {error.error_string}") from error
 
     def _make_room(self, size: int) -> bool:
         """Goes on to RF64 if WAV cannot hold `size` bytes; True if it did."""
@@ -199,8 +171,8 @@ class Target:
     def _continue_as_rf64(self) -> None:
         self._close()
         with self._reading() as small:
-            wide = "float64" if self._settings["subtype"] in ("FLOAT", "DOUBLE") else "int32"
-            old, self._part = self._part, self._part.with_suffix(".rf64.part")
+            wide = "float64" if self._subtype in ("FLOAT", "DOUBLE") else "int32"
+            old, self._part = self._part, _new_part(self.path.parent)
             try:
                 self._file = self._open()
                 while len(block := small.read(65536, dtype=wide, always_2d=True)):
@@ -213,17 +185,25 @@ def check_writable(path: Path, overwrite: bool) -> None:
     """FileError unless a file can be put at `path` without losing one."""
     if not path.parent.is_dir():
         raise FileError(f"{path}: there is no folder {path.parent}")
-    if not path.exists():
-        return
+    try:
+        if not path.exists():
+            return
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror}") from error
     if not path.is_file():
         raise FileError(f"{path} is not a regular file; to write into a pipe, use - for standard output")
     if not overwrite:
         raise FileError(f"{path} exists: choose another name, or allow it with overwrite=True (--overwrite)")
 
 
-def _bytes_per_sample(subtype: Any) -> int:
-    sizes = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
-    return sizes.get(str(subtype), 1)
+def _new_part(folder: Path) -> Path:
+    """A new, empty, hidden file in `folder`."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=".rtstft-", suffix=".part", dir=folder)
+    except OSError as error:
+        raise FileError(f"{folder}: no file can be made there: {error.strerror}") from error
+    os.close(handle)
+    return Path(name)
 
 
 def _umask() -> int:
