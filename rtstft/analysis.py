@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from rtstft import fftw
+from rtstft.arrays import Spans
 from rtstft.types import ComplexArray, Execute, RealArray
 from rtstft.windows import Window
 
@@ -77,9 +78,9 @@ class Analysis:
 
         self._window: RealArray = window.astype(dtype)
         self._cut = rows[:, :, :width]
-        # Views for a single frame and for mono, made beforehand: numpy is faster in one dimension.
+        self._spans = Spans(self._samples)
+        # Views for a single frame, made beforehand: numpy is faster in one dimension.
         flat = 0 if channels == 1 else slice(None)
-        self._line = self._samples[0] if channels == 1 else None
         self._single = [window[flat] for window in self._windows]
         self._first_cut = self._cut[0, flat]
         self._flat_rows = rows.reshape(slots, -1)
@@ -108,10 +109,7 @@ class Analysis:
             self._next = first + due
             self._complete += due * self._hop
         self._end = end
-        if self._line is None:
-            self._samples[:, start:end] = block.T
-        else:
-            self._line[start:end] = block[:, 0]
+        self._spans.at(start, len(block))[...] = block
         if due == 1:
             np.multiply(self._single[first], self._window, self._first_cut)
         elif due:

@@ -7,6 +7,7 @@ import numpy as np
 
 from rtstft import fftw
 from rtstft.analysis import in_sequence, slots_for
+from rtstft.arrays import Spans
 from rtstft.types import ComplexArray, Execute, RealArray
 from rtstft.windows import Window, support
 
@@ -65,21 +66,20 @@ class Synthesis:
         self._flat_window_row = scaled.reshape(-1)
         self._flat_window = np.tile(self._flat_window_row, (slots, 1))
 
-        # Slice r of the frame r hops back, for r from the oldest to the newest.
+        # Of each channel, slice r of the frame r hops back, for r from the oldest to the newest.
         by_frame, by_channel, by_sample = rows.strides
-        self._slices = np.lib.stride_tricks.as_strided(
+        slices = np.lib.stride_tricks.as_strided(
             rows[0, :, first + self._overlap * hop :],
-            shape=(slots, channels, per_hop, hop),
-            strides=(by_frame, by_channel, by_frame - hop * by_sample, by_sample),
+            shape=(channels, slots, per_hop, hop),
+            strides=(by_channel, by_frame, by_frame - hop * by_sample, by_sample),
             writeable=False,
         )
         self._samples = fftw.zeros((channels, (slots + 1) * hop), dtype)
-        self._hops = self._samples[:, hop:].reshape(channels, slots, hop).transpose(1, 0, 2)
+        self._spans = Spans(self._samples)
+        self._sums = list(zip(slices, self._samples[:, hop:].reshape(channels, slots, hop), strict=True))
         # Views for a single frame, made beforehand: numpy is faster in fewer dimensions.
-        flat = 0 if channels == 1 else slice(None)
         self._single = [
-            (row, slices[flat], hop[flat])
-            for row, slices, hop in zip(self._flat_rows, self._slices, self._hops, strict=True)
+            (self._flat_rows[i], [(slices[i], hops[i]) for slices, hops in self._sums]) for i in range(slots)
         ]
         self.reset()
 
@@ -103,22 +103,25 @@ class Synthesis:
 
     def overlap_add(self) -> None:
         """Makes samples of the frames reserved last, once their transforms have run."""
+        # One reduction a channel: over all of them at once, numpy would go through buffers.
         first, end = self._next, self._reserved
         if end - first == 1:
-            row, slices, hop = self._single[first]
+            row, sums = self._single[first]
             np.multiply(row, self._flat_window_row, row)
-            _sum(slices, -2, None, hop)
+            for slices, hop in sums:
+                _sum(slices, 0, None, hop)
         else:
             rows = self._flat_rows[first:end]
             np.multiply(rows, self._flat_window[: end - first], rows)
-            _sum(self._slices[first:end], 2, None, self._hops[first:end])
+            for slices, hops in self._sums:
+                _sum(slices[first:end], 1, None, hops[first:end])
         self._next = end
 
     def read(self, count: int) -> RealArray:
         """View of the next `count` complete samples, shape (count, channels), good until `reserve`."""
         start = self._read
-        self._read = end = start + count
-        return self._samples[:, start:end].T
+        self._read = start + count
+        return self._spans.at(start, count)
 
     def _rewind(self) -> None:
         last = self._next
