@@ -78,7 +78,7 @@ class Analysis:
 
         self._window: RealArray = window.astype(dtype)
         self._cut = rows[:, :, :width]
-        self._spans = Spans(self._samples)
+        self._spans = Spans(self._samples, hop)
         # Views for a single frame, made beforehand: numpy is faster in one dimension.
         flat = 0 if channels == 1 else slice(None)
         self._single = [window[flat] for window in self._windows]
@@ -123,7 +123,7 @@ class Analysis:
     def _rewind(self) -> None:
         start = self._next * self._hop
         kept = self._end - start
-        self._samples[:, :kept] = self._samples[:, start : self._end]
+        self._spans.move(start, self._end, 0)
         self._next = 0
         self._end = kept
         self._complete -= start

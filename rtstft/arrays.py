@@ -25,7 +25,7 @@ def check_samples(x: Any) -> RealArray:
         array = array[:, np.newaxis]
     if array.shape[1] == 0:
         raise AudioError(f"samples have shape {array.shape}: at least one channel is needed")
-    return array if array.dtype in (np.float32, np.float64) else array.astype(_nearest(array.dtype))
+    return array.astype(np.float32 if array.dtype.itemsize <= 4 else np.float64, copy=False)
 
 
 def check_spectra(spectra: Any, bins: int) -> ComplexArray:
@@ -41,7 +41,16 @@ def check_spectra(spectra: Any, bins: int) -> ComplexArray:
         array = array[:, np.newaxis]
     if array.shape[1] == 0:
         raise AudioError(f"spectra have shape {array.shape}: at least one channel is needed")
-    return array if array.dtype == np.complex64 else array.astype(np.complex128, copy=False)
+    return array.astype(np.complex64 if array.dtype.itemsize <= 8 else np.complex128, copy=False)
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """AudioError unless `out` is a writeable array of this shape and dtype."""
+    if not isinstance(out, np.ndarray):
+        raise AudioError(f"out is a {type(out).__name__}, expected an array of shape {shape}, {dtype}")
+    if out.shape != shape or out.dtype != dtype or not out.flags.writeable:
+        what = "" if out.flags.writeable else "read-only "
+        raise AudioError(f"out is {what}{out.dtype} of shape {out.shape}, expected {dtype} of shape {shape}")
 
 
 def chunks(samples: RealArray, step: int) -> Iterator[RealArray]:
@@ -50,15 +59,28 @@ def chunks(samples: RealArray, step: int) -> Iterator[RealArray]:
         yield samples[start : start + step]
 
 
+def interleave(source: RealArray, target: RealArray) -> None:
+    """Copies a view of a planar buffer, (n, channels), into an interleaved array of that shape."""
+    count, channels = target.shape
+    if 1 < channels <= 4 and count >= 512:
+        # Left to itself, numpy's innermost loop is over the channels: 4 times slower for two.
+        for c in range(channels):
+            target[:, c] = source[:, c]
+    else:
+        target[...] = source
+
+
 class Spans:
     """Stretches of a planar buffer, (channels, capacity), as blocks (n, channels): views, made once.
 
-    A stream of equal blocks comes by the same few places again and again; making a view of each
-    anew would be a tenth of the time of a short block.
+    A stream of blocks that fit the hop comes by the same few places again and again; making a view
+    of each anew would be a tenth of the time of a short block.
     """
 
-    def __init__(self, planar: RealArray) -> None:
+    def __init__(self, planar: RealArray, hop: int) -> None:
         self._planar = planar
+        self._hop = hop
+        self._keep = False
         self._views: dict[int, RealArray] = {}
         self._count = 0
 
@@ -67,11 +89,17 @@ class Spans:
         if count != self._count:
             self._views.clear()
             self._count = count
+            fits = count > 0 and (count % self._hop == 0 or self._hop % count == 0)
+            self._keep = fits and self._hop <= 16 * count
         view = self._views.get(start)
         if view is None:
-            view = self._views[start] = self._planar[:, start : start + count].T
+            view = self._planar[:, start : start + count].T
+            if self._keep:
+                self._views[start] = view
         return view
 
-
-def _nearest(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
-    return np.float32 if dtype.itemsize < 4 else np.float64
+    def move(self, start: int, end: int, to: int) -> None:
+        """Copies samples `start` to `end` to position `to`, before `start`."""
+        # A channel at a time: of all at once, numpy cannot tell that they do not overlap.
+        for channel in self._planar:
+            channel[to : to + end - start] = channel[start:end]

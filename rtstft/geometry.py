@@ -80,10 +80,8 @@ class STFT:
         set_field(self, "n_fft", n_fft)
         set_field(self, "win_length", win_length)
         set_field(self, "hop_length", hop)
-        for name in ("window", "synthesis"):
-            spec = getattr(self, name)
-            if not isinstance(spec, (str, tuple)):
-                set_field(self, name, tuple(np.asarray(spec, dtype=np.float64).ravel().tolist()))
+        set_field(self, "window", windows.canonical(self.window, win_length))
+        set_field(self, "synthesis", windows.canonical(self.synthesis, win_length))
 
         analysis, synthesis, folded = reconstruction.solve(
             windows.make(self.window, win_length), self.synthesis, hop, n_fft
@@ -133,6 +131,8 @@ class STFT:
             raise GeometryError(f"seconds={seconds}, expected a latency of 0 or more")
         target = math.floor(seconds * samplerate + 1e-9)
         n_fft = _size("n_fft", n_fft, 4)
+        if blocksize is not None:
+            blocksize = _size("blocksize", blocksize, 1)
         if hop_length is not None and not 1 <= _size("hop_length", hop_length, 1) <= n_fft // 2:
             raise GeometryError(f"hop_length={hop_length}, expected at most n_fft // 2 = {n_fft // 2}")
         found = longest_low_delay(target, n_fft, hop_length, blocksize)
@@ -178,6 +178,8 @@ class STFT:
         the synthesis window; `analysis_support - n0 - 1` for blocks of unknown or varying length
         (None). `rtstft.latency` has the derivation.
         """
+        if blocksize is not None:
+            blocksize = _size("blocksize", blocksize, 1)
         first = windows.support(self.synthesis_window)[0]
         return latency(self.analysis_support - first, self.hop_length, blocksize)
 
@@ -209,7 +211,7 @@ class STFT:
         analysis = self.new_analysis(channels, samples.dtype, pad=pad)
         zeros = count * self.hop_length - length if pad else 0
         spectra = whole.analyse(analysis, samples, count, zeros)
-        return spectra[:, 0] if x.ndim == 1 else spectra
+        return spectra[:, 0] if np.ndim(x) == 1 else spectra
 
     def istft(self, spectra: ComplexArray, *, length: int | None = None, pad: bool = True) -> RealArray:
         """Signal from spectra, the inverse of `stft`.
@@ -244,7 +246,7 @@ class STFT:
         # Where the signal begins in the stream of synthesised samples.
         start = (self.overlap if pad else 0) - windows.support(self.synthesis_window)[0]
         signal = whole.synthesise(synthesis, frame, frames, start, length)
-        return signal[:, 0] if spectra.ndim == 2 else signal
+        return signal[:, 0] if np.ndim(spectra) == 2 else signal
 
     def new_analysis(
         self, channels: int, dtype: np.dtype[Any], *, pad: bool = True, **options: Any

@@ -11,15 +11,11 @@ where blocks may have any length, reach - 1.
 
 import math
 
-from rtstft.errors import GeometryError
-
 
 def latency(reach: int, hop: int, blocksize: int | None) -> int:
     """Least constant delay in samples for blocks of `blocksize`, or of any length (None)."""
     if blocksize is None:
         return reach - 1
-    if blocksize < 1:
-        raise GeometryError(f"blocksize={blocksize}, expected at least 1, or None for blocks of any length")
     return reach - math.gcd(hop, blocksize)
 
 
@@ -40,8 +36,8 @@ def longest_low_delay(
 
 def shortest_low_delay(hop: int | None, blocksize: int | None) -> int:
     """Least delay in samples of any low-delay pair with this hop."""
-    half = hop or 2
-    return latency(_reach(half), half, blocksize)
+    half = max(2, hop or 2)
+    return latency(_reach(half), hop or half, blocksize)
 
 
 def _reach(half: int) -> int:

@@ -63,7 +63,14 @@ class BadFrameError(Exception):
     """A callback came back, but with a frame that cannot be used; never leaves the package."""
 
 
-NOT_FINITE = "left NaN or Inf in the frame: look for a division by zero, a logarithm of zero, or an overflow"
+class NotFiniteError(BadFrameError):
+    """The frame that a callback left has NaN or Inf in it."""
+
+    def __str__(self) -> str:
+        return (
+            "left NaN or Inf in the frame: look for a division by zero, a logarithm of zero, or an overflow"
+        )
+
 
 Callback: TypeAlias = Callable[..., Any] | Plugin
 
@@ -90,16 +97,19 @@ class Stage:
         self._index = 0
         self.call: Callable[[ComplexArray], Any] = self._call_with_info if _wants_info(process) else process
 
-    def checked(self) -> Callable[[ComplexArray], None]:
-        """`call`, followed by a look at its result: which of several callbacks left NaN or Inf?"""
+    def checked(self, frame: ComplexArray) -> Callable[[ComplexArray], None]:
+        """`call`, followed by a look at `frame`: which of several callbacks left NaN or Inf?"""
         call = self.call
+        channels = list(frame)
+        finite = np.empty(frame.shape[1], np.bool_)
 
         def checked_call(frame: ComplexArray) -> None:
             result = call(frame)
             if result is not None and result is not frame:
                 store(result, frame)
-            if not np.isfinite(frame).all():
-                raise BadFrameError(NOT_FINITE)
+            for channel in channels:
+                if not np.isfinite(channel, finite).all():
+                    raise NotFiniteError
 
         return checked_call
 
@@ -123,7 +133,8 @@ class Stage:
 
 def stages_of(callbacks: Callback | Iterable[Callback], context: Context) -> list[Stage]:
     """Prepares one callback or several in a row, in the order in which they see a frame."""
-    row: Any = [callbacks] if callable(callbacks) or hasattr(callbacks, "process") else callbacks
+    single = callable(callbacks) or hasattr(callbacks, "process") or not isinstance(callbacks, Iterable)
+    row: Any = [callbacks] if single else callbacks
     stages: list[Stage] = []
     for callback in row:
         delay = sum(stage.lookahead for stage in stages)

@@ -4,15 +4,16 @@ import math
 import operator
 from cmath import isfinite
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from rtstft import fftw
-from rtstft.arrays import check_samples
+from rtstft.arrays import check_out, check_samples, interleave
 from rtstft.errors import AudioError, PluginError, StreamError
 from rtstft.geometry import STFT
-from rtstft.plugin import NOT_FINITE, BadFrameError, Callback, Context, stages_of, store
+from rtstft.plugin import Callback, Context, NotFiniteError, Stage, stages_of, store
 from rtstft.types import RealArray
 
 
@@ -54,10 +55,11 @@ class Processor:
         planner_effort: str = "estimate",
     ) -> None:
         self.geometry = geometry
-        self.dtype = np.dtype(dtype)
-        self.channels = operator.index(channels)
-        if self.dtype not in (np.float32, np.float64):
-            raise AudioError(f"dtype={self.dtype}, expected float32 or float64")
+        self.dtype = _dtype(dtype)
+        try:
+            self.channels = operator.index(channels)
+        except TypeError:
+            raise AudioError(f"channels={channels!r}, expected a whole number") from None
         if self.channels < 1:
             raise AudioError(f"channels={channels}, expected at least 1")
         if not (samplerate > 0 and math.isfinite(samplerate)):
@@ -73,11 +75,13 @@ class Processor:
         """Delay of the output in samples, lookahead of plugins included; exact."""
         self._analysis = geometry.new_analysis(channels, self.dtype, effort=effort)
         self._frame = self._analysis.frame
-        self._calls = [stage.call if len(self._stages) == 1 else stage.checked() for stage in self._stages]
+        alone = len(self._stages) == 1
+        self._calls = [stage.call if alone else stage.checked(self._frame) for stage in self._stages]
         self._synthesis = geometry.new_synthesis(
             self._frame, self.dtype, delay=geometry.hop_length - self._grain, effort=effort
         )
         self._step = self._analysis.capacity
+        self._short = min(self._step, 512)  # samples that are copied out faster in one go
         self._nothing = np.empty((0, self.channels), self.dtype)
         self._held = self._nothing  # output of the zeros that completed a last, short block
         self._closed = ""
@@ -106,22 +110,20 @@ class Processor:
         samples = block
         if not (type(block) is np.ndarray and block.ndim == 2 and block.dtype is self.dtype):
             samples = check_samples(block)
-        self._one_dimensional = samples is not block and np.ndim(block) == 1
         count, channels = samples.shape
         if channels != self.channels:
             raise AudioError(
                 f"block has shape {np.shape(block)}, expected (samples, {self.channels})"
                 + (" or (samples,)" if self.channels == 1 else "")
             )
+        self._one_dimensional = samples is not block and np.ndim(block) == 1
         if out is None:
-            if count <= self._step and not count % self._grain:
+            if count <= self._short and not count % self._grain:
                 fresh = self._advance(samples).copy()
                 return fresh if samples is block else fresh.reshape(np.shape(block))
             out = np.empty(np.shape(block), self.dtype)
-        elif out.shape != np.shape(block) or out.dtype != self.dtype:
-            raise AudioError(
-                f"out is {out.dtype} of shape {out.shape}, expected {self.dtype} of shape {np.shape(block)}"
-            )
+        else:
+            check_out(out, np.shape(block), self.dtype)
         self._fill(out if out.ndim == 2 else out[:, np.newaxis], samples)
         return out
 
@@ -153,6 +155,7 @@ class Processor:
         self._held = self._nothing
         self._closed = ""
         self._frames_done = 0
+        self._one_dimensional = False
 
     def _fill(self, out: RealArray, samples: RealArray) -> None:
         missing = -len(samples) % self._grain
@@ -161,7 +164,7 @@ class Processor:
             return
         for start in range(0, len(samples), self._step):
             end = start + self._step
-            out[start:end] = self._advance(samples[start:end])
+            interleave(self._advance(samples[start:end]), out[start:end])
 
     def _end_with(self, out: RealArray, samples: RealArray, missing: int) -> None:
         """A last block of any length: what further samples would decide is decided by zeros."""
@@ -182,6 +185,7 @@ class Processor:
                 self._run_frames(due)
         except BaseException:
             self._closed = "an error ended the stream"
+            self._held = self._nothing
             raise
         return self._synthesis.read(len(samples))
 
@@ -196,24 +200,36 @@ class Processor:
                     result = call(frame)
                     if result is not None and result is not frame:
                         store(result, frame)
+                except NotFiniteError:
+                    raise self._diagnose(row, self._stages[calls.index(call)]) from None
                 except Exception as error:
                     stage = self._stages[calls.index(call)]
                     raise stage.failure(error, self._frames_done + row) from error
             backward()
             if not isfinite(probe()):
-                raise self._diagnose(row)
+                raise self._diagnose(row, self._stages[-1] if self._stages else None)
         self._synthesis.overlap_add()
         self._frames_done += due
 
-    def _diagnose(self, row: int) -> AudioError | PluginError:
-        """Who put NaN or Inf into the frame just synthesised: the input, or the only callback."""
+    def _diagnose(self, row: int, stage: Stage | None) -> AudioError | PluginError:
+        """Who put NaN or Inf into a frame: the input, or else `stage`."""
         index = self._frames_done + row
         self._analysis.forward[row]()
-        if self._stages and np.isfinite(self._frame).all():
-            return self._stages[-1].failure(BadFrameError(NOT_FINITE), index)
+        if stage is not None and np.isfinite(self._frame).all():
+            return stage.failure(NotFiniteError(), index)
         start = index * self.geometry.hop_length - self.geometry.overlap
         return AudioError(
             f"NaN or Inf (or values near the limit of {self.dtype}) in the input between samples "
             f"{max(start, 0)} and {start + self.geometry.analysis_support}: replace them, for instance "
             f"with numpy.nan_to_num"
         )
+
+
+def _dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        known = np.dtype(dtype)
+    except TypeError:
+        known = None
+    if known not in (np.float32, np.float64):
+        raise AudioError(f"dtype={dtype}, expected float32 or float64")
+    return known

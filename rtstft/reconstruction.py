@@ -30,9 +30,9 @@ def solve(shape: Window, synthesis: WindowSpec, hop: int, n_fft: int) -> tuple[W
             return window, window.copy(), power
         case "ola":
             return constant_overlap_add(shape, hop), np.ones(n_fft), fold(shape, hop)
-        case ("low_delay", int(support)):
+        case ("low_delay", int() | float() as support):
             return shape, complement(shape, low_delay(len(shape), support)[1], hop), power
-        case str():
+        case str() | (str(), *_):
             raise GeometryError(
                 f"synthesis={synthesis!r}, expected 'dual', 'same', 'ola', ('low_delay', support) or an array"
             )

@@ -75,7 +75,7 @@ class Synthesis:
             writeable=False,
         )
         self._samples = fftw.zeros((channels, (slots + 1) * hop), dtype)
-        self._spans = Spans(self._samples)
+        self._spans = Spans(self._samples, hop)
         self._sums = list(zip(slices, self._samples[:, hop:].reshape(channels, slots, hop), strict=True))
         # Views for a single frame, made beforehand: numpy is faster in fewer dimensions.
         self._single = [
@@ -128,7 +128,7 @@ class Synthesis:
         self._rows[: self._overlap] = self._rows[last : last + self._overlap]
         end = (last + 1) * self.hop
         unread = end - self._read
-        self._samples[:, self.hop - unread : self.hop] = self._samples[:, self._read : end]
+        self._spans.move(self._read, end, self.hop - unread)
         self._read = self.hop - unread
         self._next = 0
 

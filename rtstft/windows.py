@@ -1,6 +1,7 @@
 """Window shapes, by name, by array, or from scipy; pure functions of a length."""
 
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import TypeAlias
 
 import numpy as np
@@ -23,6 +24,8 @@ def _blackmanharris(n: int) -> Window:
 
 
 def _gaussian(n: int, std: float) -> Window:
+    if not std > 0:
+        raise GeometryError(f"gaussian window of standard deviation {std}, expected a positive number")
     return np.asarray(np.exp(-0.5 * ((np.arange(n) - (n - 1) / 2) / std) ** 2))
 
 
@@ -62,6 +65,23 @@ _HALF_SAMPLE_PARAMETRIC: dict[str, tuple[Callable[[int, float], Window], float]]
 NAMES = tuple(sorted([*_SYMMETRIC, *_PARAMETRIC, *_HALF_SAMPLE, *_HALF_SAMPLE_PARAMETRIC, "low_delay"]))
 
 
+def canonical(spec: object, length: int) -> str | tuple[str | float, ...]:
+    """`spec` as strings and plain numbers, hashable; GeometryError if it is neither name nor values."""
+    if isinstance(spec, str):
+        return spec
+    if isinstance(spec, tuple) and spec and isinstance(spec[0], str):
+        return tuple(_plain(value, spec) for value in spec)
+    try:
+        values = np.asarray(spec)
+    except ValueError:  # a ragged list
+        values = np.empty(0, object)
+    if values.dtype.kind not in "fiu":
+        raise GeometryError(f"window {spec!r} is neither a name, (name, parameter) nor an array of numbers")
+    if values.shape != (length,):
+        raise GeometryError(f"window array has shape {values.shape}, expected ({length},)")
+    return tuple(values.astype(np.float64).tolist())
+
+
 def make(spec: WindowSpec, length: int) -> Window:
     """Window of `length` samples, float64, shape `(length,)`.
 
@@ -69,24 +89,24 @@ def make(spec: WindowSpec, length: int) -> Window:
     themselves. Raises GeometryError for anything else, MissingExtraError for a name that
     only scipy could know while scipy is not installed.
     """
-    if isinstance(spec, str):
-        spec = (spec,)
-    if isinstance(spec, tuple) and spec and isinstance(spec[0], str):
-        window = _named(spec, length)
-    else:
-        window = _given(spec, length)
+    words = canonical(spec, length)
+    if isinstance(words, str):
+        words = (words,)
+    window = _named(words, length) if isinstance(words[0], str) else np.array(words, dtype=np.float64)
+    if not np.isfinite(window).all() or not window.any():
+        raise GeometryError(f"window {spec!r} must be finite and not all zero")
     peak = np.abs(window).max()
     return np.where(np.abs(window) < _NEGLIGIBLE * peak, 0.0, window)
 
 
-def low_delay(length: int, support: int) -> tuple[Window, Window]:
+def low_delay(length: int, support: float) -> tuple[Window, Window]:
     """Analysis and synthesis window of a low-delay pair, before scaling to a hop.
 
     Mauler and Martin, EUSIPCO 2007, with no leading zeros: the analysis window rises over
     `length - support / 2` samples and falls over the last `support / 2`; the synthesis window
     is zero but for the last `support`. Their product is a periodic Hann window of `support`.
     """
-    half = support // 2
+    half = int(support) // 2
     if support != 2 * half or not 2 <= support <= length:
         raise GeometryError(
             f"low-delay support of {support} samples in a window of {length}: "
@@ -94,7 +114,7 @@ def low_delay(length: int, support: int) -> tuple[Window, Window]:
         )
     rise = length - half
     long_hann = np.hanning(2 * rise + 1)[:rise]
-    short_hann = np.hanning(support + 1)[:-1]
+    short_hann = np.hanning(2 * half + 1)[:-1]
     analysis = np.sqrt(np.concatenate([long_hann, short_hann[half:]]))
     synthesis = np.zeros(length)
     product = short_hann[:half]
@@ -110,18 +130,14 @@ def support(window: Window) -> tuple[int, int]:
     return int(nonzero[0]), int(nonzero[-1]) + 1
 
 
-def _given(values: object, length: int) -> Window:
-    try:
-        window = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise GeometryError(
-            f"window {values!r} is neither a name, (name, parameter) nor an array of numbers"
-        ) from None
-    if window.shape != (length,):
-        raise GeometryError(f"window array has shape {window.shape}, expected ({length},)")
-    if not np.isfinite(window).all() or not window.any():
-        raise GeometryError("window array must be finite and not all zero")
-    return window
+def _plain(value: object, spec: object) -> str | float:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    raise GeometryError(f"window {spec!r}: {value!r} is neither a number nor a word")
 
 
 def _named(spec: tuple[str | float, ...], length: int) -> Window:
@@ -134,8 +150,10 @@ def _named(spec: tuple[str | float, ...], length: int) -> Window:
     if len(numbers) != len(parameters) or len(numbers) > 1:
         return _from_scipy(spec, (name, *parameters), length, symmetric)
     points = length if symmetric else length + 1
-    if name == "low_delay" and numbers and not symmetric:
-        return low_delay(length, int(numbers[0]))[0]
+    if name == "low_delay":
+        if not numbers or symmetric:
+            raise GeometryError(f"window {spec!r}: expected ('low_delay', support in samples)")
+        return low_delay(length, numbers[0])[0]
     if name in _SYMMETRIC and not numbers:
         window = _SYMMETRIC[name](points)
     elif name in _PARAMETRIC:
@@ -148,7 +166,7 @@ def _named(spec: tuple[str | float, ...], length: int) -> Window:
         window = shape(length, numbers[0] if numbers else beta)
     else:
         return _from_scipy(spec, (name, *parameters), length, symmetric)
-    return _given(window[:length], length)
+    return window[:length]
 
 
 def _from_scipy(spec: object, scipy_spec: tuple[str | float, ...], length: int, symmetric: bool) -> Window:
@@ -165,4 +183,4 @@ def _from_scipy(spec: object, scipy_spec: tuple[str | float, ...], length: int, 
         )
     except (ValueError, TypeError) as error:
         raise GeometryError(f"{known}, and scipy.signal.get_window refuses it: {error}") from None
-    return _given(window, length)
+    return np.asarray(window, dtype=np.float64)
