@@ -44,6 +44,11 @@ def check_spectra(spectra: Any, bins: int) -> ComplexArray:
     return array.astype(np.complex64 if array.dtype.itemsize <= 8 else np.complex128, copy=False)
 
 
+def is_finite_number(value: object) -> bool:
+    """Whether `value` is a real number, neither NaN nor infinite."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and bool(np.isfinite(value))
+
+
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """AudioError unless `out` is a writeable array of this shape and dtype."""
     if not isinstance(out, np.ndarray):

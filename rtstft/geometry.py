@@ -125,10 +125,10 @@ class STFT:
         Raises:
             GeometryError: nothing meets the target; the message says what would.
         """
-        if not (samplerate > 0 and math.isfinite(samplerate)):
-            raise GeometryError(f"samplerate={samplerate} Hz, expected a positive number")
-        if not (seconds >= 0 and math.isfinite(seconds)):
-            raise GeometryError(f"seconds={seconds}, expected a latency of 0 or more")
+        if not (arrays.is_finite_number(samplerate) and samplerate > 0):
+            raise GeometryError(f"samplerate={samplerate!r} Hz, expected a positive number")
+        if not (arrays.is_finite_number(seconds) and seconds >= 0):
+            raise GeometryError(f"seconds={seconds!r}, expected a latency of 0 or more")
         target = math.floor(seconds * samplerate + 1e-9)
         n_fft = _size("n_fft", n_fft, 4)
         if blocksize is not None:

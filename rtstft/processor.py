@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from rtstft import fftw
-from rtstft.arrays import check_out, check_samples, interleave
+from rtstft.arrays import check_out, check_samples, interleave, is_finite_number
 from rtstft.errors import AudioError, PluginError, StreamError
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context, NotFiniteError, Stage, stages_of, store
@@ -62,18 +62,18 @@ class Processor:
             raise AudioError(f"channels={channels!r}, expected a whole number") from None
         if self.channels < 1:
             raise AudioError(f"channels={channels}, expected at least 1")
-        if not (samplerate > 0 and math.isfinite(samplerate)):
+        if not (is_finite_number(samplerate) and samplerate > 0):
             raise AudioError(f"samplerate={samplerate!r} Hz, expected a positive number")
         engine_latency = geometry.latency(blocksize)
         # Input counts after each block are multiples of this.
         self._grain = 1 if blocksize is None else math.gcd(geometry.hop_length, blocksize)
         effort = fftw.check_effort(planner_effort)
 
-        self._stages = stages_of(callback, Context(geometry, samplerate, channels, self.dtype))
+        self._stages = stages_of(callback, Context(geometry, samplerate, self.channels, self.dtype))
         lookahead = sum(stage.lookahead for stage in self._stages)
         self.latency = engine_latency + lookahead * geometry.hop_length
         """Delay of the output in samples, lookahead of plugins included; exact."""
-        self._analysis = geometry.new_analysis(channels, self.dtype, effort=effort)
+        self._analysis = geometry.new_analysis(self.channels, self.dtype, effort=effort)
         self._frame = self._analysis.frame
         alone = len(self._stages) == 1
         self._calls = [stage.call if alone else stage.checked(self._frame) for stage in self._stages]

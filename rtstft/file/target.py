@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import tempfile
+import secrets
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,8 @@ class Target:
         self.not_kept += [
             name for name, text in self._tags.items() if not found.get(name, "").startswith(text)
         ]
-        self._part.chmod(self.path.stat().st_mode & 0o777 if self.path.exists() else 0o666 & ~_umask())
+        if self.path.exists():
+            self._part.chmod(self.path.stat().st_mode & 0o777)
         self._part.replace(self.path)
 
     def __enter__(self) -> "Target":
@@ -198,15 +199,10 @@ def check_writable(path: Path, overwrite: bool) -> None:
 
 def _new_part(folder: Path) -> Path:
     """A new, empty, hidden file in `folder`."""
+    # Not by tempfile, whose files only their owner may read: this one becomes the target.
+    part = folder / f".rtstft-{secrets.token_hex(8)}.part"
     try:
-        handle, name = tempfile.mkstemp(prefix=".rtstft-", suffix=".part", dir=folder)
+        part.touch(exist_ok=False)
     except OSError as error:
         raise FileError(f"{folder}: no file can be made there: {error.strerror}") from error
-    os.close(handle)
-    return Path(name)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return part
