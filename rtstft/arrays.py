@@ -11,7 +11,7 @@ from rtstft.types import ComplexArray, RealArray
 
 def check_samples(x: Any) -> RealArray:
     """`x` as (samples, channels), float32 or float64, a view where possible; AudioError otherwise."""
-    array = np.asarray(x)
+    array = _as_array(x, "samples")
     if array.dtype.kind in "iu":
         raise AudioError(
             f"samples are {array.dtype}, expected floats: scale them to [-1, 1) first, "
@@ -30,7 +30,7 @@ def check_samples(x: Any) -> RealArray:
 
 def check_spectra(spectra: Any, bins: int) -> ComplexArray:
     """`spectra` as (frames, channels, bins), complex64 or complex128; AudioError otherwise."""
-    array = np.asarray(spectra)
+    array = _as_array(spectra, "spectra")
     if array.dtype.kind != "c":
         raise AudioError(f"spectra are {array.dtype}, expected complex numbers: magnitude * exp(1j * phase)")
     if array.ndim not in (2, 3) or array.shape[-1] != bins:
@@ -42,6 +42,13 @@ def check_spectra(spectra: Any, bins: int) -> ComplexArray:
     if array.shape[1] == 0:
         raise AudioError(f"spectra have shape {array.shape}: at least one channel is needed")
     return array.astype(np.complex64 if array.dtype.itemsize <= 8 else np.complex128, copy=False)
+
+
+def _as_array(values: Any, what: str) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(values)
+    except ValueError:  # a ragged list
+        raise AudioError(f"{what} are {type(values).__name__}, expected an array") from None
 
 
 def is_finite_number(value: object) -> bool:

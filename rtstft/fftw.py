@@ -2,7 +2,9 @@
 
 FFTW lets the plans it has already made (its wisdom) decide the next one. Left alone, the bits of
 a result would depend on what else the program had planned before; so every planning starts from
-no wisdom, or from this package's own, and puts the program's wisdom back afterwards.
+no wisdom, or from this package's own, and puts the program's wisdom back afterwards. FFTW's wisdom
+has no lock that Python can reach: a program that itself plans with pyfftw, while another thread makes
+a Processor or calls STFT.stft, has to hold `planning` meanwhile.
 """
 
 import importlib.machinery
@@ -26,7 +28,8 @@ Effort: TypeAlias = Literal["estimate", "measure", "patient"]
 EFFORTS: tuple[Effort, ...] = ("estimate", "measure", "patient")
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest SIMD register FFTW uses
-_planning = threading.Lock()
+planning = threading.RLock()
+"""Held while plans are made."""
 
 
 def _load_fftw() -> ModuleType:
@@ -68,7 +71,7 @@ def plan(
     A real input is transformed forward, a complex one backward, both unscaled. A backward
     transform destroys its input. Planning overwrites all arrays; they are returned zeroed.
     """
-    with _planning, _own_wisdom(effort):
+    with planning, _own_wisdom(effort):
         executes = [_plan_one(source, target, effort) for source, target in transforms]
     for pair in transforms:
         for array in pair:
@@ -96,7 +99,7 @@ def _plan_one(source: RealArray | ComplexArray, target: RealArray | ComplexArray
 
 @contextmanager
 def _own_wisdom(effort: Effort) -> Iterator[None]:
-    theirs = _fftw.export_wisdom()
+    theirs = _fftw.export_wisdom() if "pyfftw" in sys.modules else None
     _fftw.forget_wisdom()
     try:
         known = None
@@ -109,7 +112,8 @@ def _own_wisdom(effort: Effort) -> Iterator[None]:
             _write_wisdom(effort, learnt)
     finally:
         _fftw.forget_wisdom()
-        _fftw.import_wisdom(theirs)
+        if theirs is not None:
+            _fftw.import_wisdom(theirs)
 
 
 def _wisdom_path(effort: Effort) -> Path:
@@ -122,9 +126,10 @@ def _read_wisdom(effort: Effort) -> tuple[bytes, ...] | None:
     """Wisdom of the cache; None where there is none, or none that can be read: it is only a cache."""
     try:
         parts = json.loads(_wisdom_path(effort).read_text("ascii"))
-        return tuple(part.encode("ascii") for part in parts)
-    except (OSError, ValueError, AttributeError, TypeError):
+        wisdom = tuple(part.encode("ascii") for part in parts)
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return None
+    return wisdom if len(wisdom) == 3 else None
 
 
 def _write_wisdom(effort: Effort, wisdom: tuple[bytes, ...]) -> None:

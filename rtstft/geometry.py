@@ -28,6 +28,10 @@ class STFT:
     the window at the start of the FFT buffer (as MATLAB's spectrogram). All scaling sits in the
     synthesis window. Instances are immutable, hashable, picklable and free of state.
 
+    Padded, frame k covers samples `k * hop_length - overlap` to `(k + 1) * hop_length - 1`; `overlap` is
+    `win_length - hop_length`, less the zeros that the analysis window may end in (a symmetric
+    Hann window's last sample), which would only be waited for.
+
     Args:
         n_fft: length of the DFT in samples, at least `win_length`.
         hop_length: samples between two frames, 1 to `win_length`, dividing it or not;
@@ -186,7 +190,7 @@ class STFT:
     def frame_count(self, length: int, *, pad: bool = True) -> int:
         """Number of frames of a signal of `length` samples."""
         if pad:
-            return (length - 1 + self.overlap) // self.hop_length + 1 if length else 0
+            return (length - 1 + self.overlap) // self.hop_length + 1 if length > 0 else 0
         return max(0, (length - self.win_length) // self.hop_length + 1)
 
     def stft(self, x: RealArray, *, pad: bool = True) -> ComplexArray:
@@ -237,6 +241,8 @@ class STFT:
             longest = (count - 1) * self.hop_length + len(self.synthesis_window) if count else 0
         if length is None:
             length = longest
+        elif not isinstance(length, (int, np.integer)):
+            raise AudioError(f"length={length!r}, expected a whole number of samples")
         elif not 0 <= length <= longest:
             raise AudioError(
                 f"length={length}, but {count} frames determine 0 to {longest} samples: give more frames"

@@ -89,10 +89,15 @@ class Stage:
         self._delay = delay
         self._context = context
         if hasattr(self._plugin, "prepare"):
-            self._plugin.prepare(context)
-        self.lookahead = int(getattr(self._plugin, "lookahead", 0))
-        if self.lookahead < 0:
-            raise PluginError(self.name, 0, f"lookahead is {self.lookahead} frames, expected 0 or more")
+            try:
+                self._plugin.prepare(context)
+            except Exception as error:
+                raise PluginError(self.name, 0, f"prepare raised {type(error).__name__}: {error}") from error
+        self.lookahead = getattr(self._plugin, "lookahead", 0)
+        if not isinstance(self.lookahead, int) or self.lookahead < 0:
+            raise PluginError(
+                self.name, 0, f"lookahead is {self.lookahead!r} frames, expected 0 or more, a whole number"
+            )
         self._process = process
         self._index = 0
         self.call: Callable[[ComplexArray], Any] = self._call_with_info if _wants_info(process) else process
@@ -118,6 +123,10 @@ class Stage:
         what = str(error) if isinstance(error, BadFrameError) else f"raised {type(error).__name__}: {error}"
         return PluginError(self.name, frame_index, what)
 
+    def is_of(self, callback: Callback) -> bool:
+        """Whether this stage runs that very object."""
+        return self._plugin is callback
+
     def reset(self) -> None:
         """Back to the state after `prepare`."""
         self._index = 0
@@ -137,6 +146,8 @@ def stages_of(callbacks: Callback | Iterable[Callback], context: Context) -> lis
     row: Any = [callbacks] if single else callbacks
     stages: list[Stage] = []
     for callback in row:
+        if hasattr(callback, "process") and any(stage.is_of(callback) for stage in stages):
+            raise PluginError(name_of(callback), 0, "stands twice in the row, expected two instances")
         delay = sum(stage.lookahead for stage in stages)
         stages.append(Stage(callback, context, delay))
     return stages
@@ -159,11 +170,11 @@ def name_of(callback: object) -> str:
 
 
 def _wants_info(process: Callable[..., Any]) -> bool:
-    """Whether `process` has a second positional parameter without a default."""
+    """Whether `process` has a second positional parameter: one without a default, or called info."""
     try:
         parameters = inspect.signature(process).parameters.values()
     except (TypeError, ValueError):  # some builtins have no signature: they take the frame alone
         return False
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    required = [p for p in parameters if p.kind in positional and p.default is p.empty]
-    return len(required) == 2
+    second = [p for p in parameters if p.kind in positional][1:2]
+    return any(p.default is p.empty or p.name == "info" for p in second)

@@ -54,6 +54,8 @@ class Processor:
         dtype: DTypeLike = "float32",
         planner_effort: str = "estimate",
     ) -> None:
+        if not isinstance(geometry, STFT):
+            raise AudioError(f"geometry is {geometry!r}, expected an STFT; the callback comes before it")
         self.geometry = geometry
         self.dtype = _dtype(dtype)
         try:
@@ -107,28 +109,40 @@ class Processor:
         """
         if self._closed:
             raise StreamError(f"{self._closed}: call reset() before processing more")
-        samples = block
-        if not (type(block) is np.ndarray and block.ndim == 2 and block.dtype is self.dtype):
-            samples = check_samples(block)
+        if type(block) is not np.ndarray or block.dtype is not self.dtype or block.ndim > 2:
+            samples, shape = check_samples(block), np.shape(block)
+        else:
+            samples, shape = block, block.shape
+            if len(shape) == 1:
+                samples = block[:, np.newaxis]
         count, channels = samples.shape
         if channels != self.channels:
             raise AudioError(
-                f"block has shape {np.shape(block)}, expected (samples, {self.channels})"
+                f"block has shape {shape}, expected (samples, {self.channels})"
                 + (" or (samples,)" if self.channels == 1 else "")
             )
-        self._one_dimensional = samples is not block and np.ndim(block) == 1
+        if out is not None:
+            check_out(out, shape, self.dtype)
+        self._one_dimensional = len(shape) == 1
+        if count <= self._short and not count % self._grain:
+            view = self._advance(samples)
+            if len(shape) == 1:
+                view = view[:, 0]
+            if out is None:
+                return view.copy()
+            out[...] = view
+            return out
         if out is None:
-            if count <= self._short and not count % self._grain:
-                fresh = self._advance(samples).copy()
-                return fresh if samples is block else fresh.reshape(np.shape(block))
-            out = np.empty(np.shape(block), self.dtype)
-        else:
-            check_out(out, np.shape(block), self.dtype)
-        self._fill(out if out.ndim == 2 else out[:, np.newaxis], samples)
+            out = np.empty(shape, self.dtype)
+        elif count > self._step and out is not block and np.may_share_memory(out, samples):
+            samples = samples.copy()
+        self._fill(out if len(shape) == 2 else out[:, np.newaxis], samples)
         return out
 
     def flush(self) -> RealArray:
         """The last `latency` samples; ends the stream.
+
+        Frames that only begin in these samples' wake, and so change none of them, are left out.
 
         Returns:
             Shape (latency, channels), or (latency,) if the last block had one dimension.
@@ -200,23 +214,20 @@ class Processor:
                     result = call(frame)
                     if result is not None and result is not frame:
                         store(result, frame)
-                except NotFiniteError:
-                    raise self._diagnose(row, self._stages[calls.index(call)]) from None
                 except Exception as error:
-                    stage = self._stages[calls.index(call)]
-                    raise stage.failure(error, self._frames_done + row) from error
+                    raise self._diagnose(row, self._stages[calls.index(call)], error) from error
             backward()
             if not isfinite(probe()):
-                raise self._diagnose(row, self._stages[-1] if self._stages else None)
+                raise self._diagnose(row, self._stages[-1] if self._stages else None, NotFiniteError())
         self._synthesis.overlap_add()
         self._frames_done += due
 
-    def _diagnose(self, row: int, stage: Stage | None) -> AudioError | PluginError:
-        """Who put NaN or Inf into a frame: the input, or else `stage`."""
+    def _diagnose(self, row: int, stage: Stage | None, error: Exception) -> AudioError | PluginError:
+        """What to call `error`: NaN or Inf in the input is at fault if there is any, else `stage`."""
         index = self._frames_done + row
         self._analysis.forward[row]()
         if stage is not None and np.isfinite(self._frame).all():
-            return stage.failure(NotFiniteError(), index)
+            return stage.failure(error, index)
         start = index * self.geometry.hop_length - self.geometry.overlap
         return AudioError(
             f"NaN or Inf (or values near the limit of {self.dtype}) in the input between samples "

@@ -54,8 +54,9 @@ class Synthesis:
             effort,
         )
         backward = [in_sequence(executes[i : i + channels]) for i in range(0, len(executes), channels)]
-        # Samples 0 and 1 of an inverse transform depend on all of its bins: whatever is not finite
-        # in a frame shows in one of them. Taken together as a complex number, for one look.
+        # Samples 0 and 1 of an inverse transform depend on all that it reads: whatever is not finite
+        # in a frame shows in one of them (of its first and last bin the inverse ignores the
+        # imaginary part). Taken together as a complex number, for one look.
         pairs = rows.view(np.result_type(dtype, np.complex64))[self._overlap :, :, 0]
         self._lanes = list(zip(backward, map(_total, pairs), strict=True))
 
@@ -125,7 +126,8 @@ class Synthesis:
 
     def _rewind(self) -> None:
         last = self._next
-        self._rows[: self._overlap] = self._rows[last : last + self._overlap]
+        for i in range(self._overlap):  # one by one: of overlapping slices numpy would make a copy
+            self._rows[i] = self._rows[last + i]
         end = (last + 1) * self.hop
         unread = end - self._read
         self._spans.move(self._read, end, self.hop - unread)

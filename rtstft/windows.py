@@ -106,8 +106,8 @@ def low_delay(length: int, support: float) -> tuple[Window, Window]:
     `length - support / 2` samples and falls over the last `support / 2`; the synthesis window
     is zero but for the last `support`. Their product is a periodic Hann window of `support`.
     """
-    half = int(support) // 2
-    if support != 2 * half or not 2 <= support <= length:
+    half = int(support) // 2 if 2 <= support <= length else 0
+    if support != 2 * half or not half:
         raise GeometryError(
             f"low-delay support of {support} samples in a window of {length}: "
             f"it must be even and lie between 2 and the window's length"
@@ -149,6 +149,8 @@ def _named(spec: tuple[str | float, ...], length: int) -> Window:
     numbers = [p for p in parameters if isinstance(p, (int, float))]
     if len(numbers) != len(parameters) or len(numbers) > 1:
         return _from_scipy(spec, (name, *parameters), length, symmetric)
+    if length == 1:
+        return np.ones(1)
     points = length if symmetric else length + 1
     if name == "low_delay":
         if not numbers or symmetric:

@@ -334,6 +334,8 @@ def stopped_midway(folder: Path, src: Path, dst: Path, number: int) -> tuple[int
         [*command, "-c", f"{effect / 'fx.py'}:stuck", "--n-fft", "256"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Where the tests run in the background, SIGINT may be ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     with process:
         assert process.stdout is not None
@@ -366,7 +368,7 @@ def test_stopped_command_leaves_nothing_and_says_how_it_ended(
 @needs_posix
 def test_interrupted_command_says_so_in_one_line(tmp_path: Path, src: Path) -> None:
     _, errors = stopped_midway(tmp_path, src, tmp_path / "out.wav", signal.SIGINT)
-    assert errors == b"rtstft: interrupted, nothing was written\n"
+    assert errors == b"rtstft: interrupted\n"
 
 
 @pytest.fixture

@@ -30,7 +30,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     if debug:
         words.remove("--debug")
     # A terminated run unwinds like an interrupted one, and leaves no temporary file.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None:
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
     warnings.showwarning = _one_line_warning
     try:
         code = app(words, prog_name="rtstft", standalone_mode=False)
@@ -44,7 +47,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         print(f"rtstft: {_one_line(error)}", file=sys.stderr)
         code = _exit_code(error)
     if code == 128 + signal.SIGINT:
-        print("rtstft: interrupted, nothing was written", file=sys.stderr)
+        print("rtstft: interrupted", file=sys.stderr)
     sys.exit(code)
 
 

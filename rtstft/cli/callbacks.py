@@ -39,22 +39,31 @@ def load(spec: str) -> Callback:
 
 
 def _load_module(place: str, spec: str) -> ModuleType:
+    path = Path(place).resolve()
+    is_file = place.endswith(".py")
+    if is_file and not path.is_file():
+        raise CallbackError(f"callback {spec!r}: there is no file {place}")
+    # At the end, so that a neighbour of the file cannot stand in for an installed module.
+    sys.path.append(str(path.parent if is_file else Path.cwd()))
     try:
-        if not place.endswith(".py"):
-            return importlib.import_module(place)
-        path = Path(place).resolve()
-        if not path.is_file():
-            raise CallbackError(f"callback {spec!r}: there is no file {place}")
-        found = importlib.util.spec_from_file_location(path.stem, path)
-        assert found is not None
-        assert found.loader is not None
-        module = importlib.util.module_from_spec(found)
-        # Registered like any import, so that dataclasses and pickle find it; its neighbours too.
-        sys.modules[path.stem] = module
-        sys.path.insert(0, str(path.parent))
-        found.loader.exec_module(module)
-    except CallbackError:
-        raise
+        return _execute(path) if is_file else importlib.import_module(place)
     except Exception as error:
         raise CallbackError(f"callback {spec!r}: {place} raised {type(error).__name__}: {error}") from error
+
+
+def _execute(path: Path) -> ModuleType:
+    # Under a name of its own: a file called numpy.py must not become numpy.
+    name = f"_rtstft_callback_{path.stem}_{hash(path):x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    found = importlib.util.spec_from_file_location(name, path)
+    if found is None or found.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module  # where dataclasses and pickle look
+    try:
+        found.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

@@ -1,7 +1,7 @@
 """Options that several verbs share, and the geometry they describe."""
 
 from dataclasses import dataclass
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -50,10 +50,10 @@ class GeometryOptions:
     def geometry(self, samplerate: float) -> STFT:
         """The geometry described; GeometryError if the options contradict each other."""
         if self.latency_ms is None:
-            window = parse_window(self.window or "hann")
-            if self.hop_length is None:
-                return STFT(self.n_fft, win_length=self.win_length or self.n_fft, window=window)
-            return STFT(self.n_fft, self.hop_length, self.win_length or self.n_fft, window)
+            window = parse_window("hann" if self.window is None else self.window)
+            given = {"hop_length": self.hop_length, "win_length": self.win_length}
+            sizes: dict[str, Any] = {name: size for name, size in given.items() if size is not None}
+            return STFT(self.n_fft, window=window, **sizes)
         if (self.hop_length, self.win_length, self.window) != (None, None, None):
             raise GeometryError(
                 "--latency-ms chooses hop, length and shape of the window: "

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import Annotated
 
 import typer
@@ -50,23 +50,25 @@ def process(
     as_json: Annotated[bool, typer.Option("--json", help="The report as one line of JSON.")] = False,
 ) -> None:
     """Process a sound file, frame by frame; output and input are aligned and of equal length."""
-    callbacks = [load(spec) for spec in callback or []]
-    chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms)
-    bar = _progress_bar(shown=not (quiet or as_json) and sys.stderr.isatty())
-    with Source(source) as opened, bar as progress:
-        report = process_source(
-            opened,
-            target,
-            callbacks,
-            chosen.geometry(opened.samplerate),
-            overwrite=overwrite,
-            format=format,
-            subtype=subtype,
-            dither="tpdf" if dither else None,
-            clip=clip,
-            planner_effort=planner_effort,
-            progress=progress,
-        )
+    # What a callback prints must not end up in the sound.
+    with redirect_stdout(sys.stderr) if target == "-" else nullcontext():
+        callbacks = [load(spec) for spec in callback or []]
+        chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms)
+        bar = _progress_bar(shown=not (quiet or as_json) and sys.stderr.isatty())
+        with Source(source) as opened, bar as progress:
+            report = process_source(
+                opened,
+                target,
+                callbacks,
+                chosen.geometry(opened.samplerate),
+                overwrite=overwrite,
+                format=format,
+                subtype=subtype,
+                dither="tpdf" if dither else None,
+                clip=clip,
+                planner_effort=planner_effort,
+                progress=progress,
+            )
     out = sys.stderr if target == "-" else sys.stdout
     if as_json:
         print(json.dumps({**dataclasses.asdict(report), "speed": report.speed}), file=out)

@@ -4,6 +4,7 @@ from os import PathLike
 from pathlib import Path
 
 from rtstft.errors import FileError
+from rtstft.file.pcm import INTEGER_BITS
 
 # RAW has no header, and SD2 keeps its own in a second file.
 _UNWRITABLE = {"RAW", "SD2"}
@@ -15,6 +16,9 @@ _EXTENSIONS = {
     "OGA": {"OGG"},
     "OPUS": {"OGG"},
 }
+_LOSSY = {"OGG", "MP3"}
+_LOSSLESS = {"FLOAT", "DOUBLE", *INTEGER_BITS}
+_MPEG = {"MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"}
 _BYTES = {"PCM_S8": 1, "PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
 
 
@@ -40,11 +44,19 @@ def resolve_format(dst: str | PathLike[str], given: str | None, source_format: s
 
 
 def resolve_subtype(container: str, given: str | None, source_subtype: str) -> str:
-    """Sample format to write; FileError, naming those that would do, if the container has no such."""
+    """Sample format to write: as given, or the source's, or the usual one where lossy meets lossless.
+
+    FileError, naming those that would do, if the container cannot hold it.
+    """
     import soundfile
 
+    possible = set(soundfile.available_subtypes(container))
+    if container != "MP3":
+        possible -= _MPEG  # libsndfile names them for WAV, but cannot write them there
     subtype = source_subtype if given is None else given.upper()
-    possible = soundfile.available_subtypes(container)
+    if given is None and subtype not in possible and (container in _LOSSY or subtype not in _LOSSLESS):
+        # Between a lossy format and any other there is no like for like.
+        return str(soundfile.default_subtype(container))
     if subtype not in possible:
         raise FileError(
             f"{container} cannot hold {subtype}: choose subtype= one of {', '.join(sorted(possible))}"

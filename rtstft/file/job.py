@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from rtstft.errors import FileError
+from rtstft.errors import AudioError, FileError
 from rtstft.file.formats import resolve_format, resolve_subtype
 from rtstft.file.pcm import Clip, Dither, Encoder, engine_dtype
 from rtstft.file.pipe import PipeTarget
@@ -51,7 +51,7 @@ def process_file(
         subtype: sample format, in soundfile's words; default as `src`.
         dither: "tpdf" adds triangular dither before rounding to an integer subtype.
         clip: what becomes of samples beyond the full scale of an integer subtype: "count" limits
-            and reports them, "error" writes nothing, "normalize" lowers the whole output to fit.
+            and reports them, "error" stops, "normalize" lowers the whole output to fit.
         planner_effort: as for `Processor`.
         progress: called with a FileProgress after every block.
 
@@ -93,11 +93,11 @@ def process_source(
     """`process_file` of a source that is open already."""
     started = time.perf_counter()
     if clip not in ("count", "error", "normalize"):
-        raise FileError(f"clip={clip!r}, expected 'count', 'error' or 'normalize'")
+        raise AudioError(f"clip={clip!r}, expected 'count', 'error' or 'normalize'")
     if dither not in (None, "tpdf"):
-        raise FileError(f"dither={dither!r}, expected None or 'tpdf'")
+        raise AudioError(f"dither={dither!r}, expected None or 'tpdf'")
     container = resolve_format(dst, format, source.format)
-    subtype = resolve_subtype(container, subtype, source.subtype)
+    given, subtype = subtype, resolve_subtype(container, subtype, source.subtype)
     if dst != "-":
         check_writable(Path(dst), overwrite)
     dtype = engine_dtype(source.subtype, subtype)
@@ -107,6 +107,9 @@ def process_source(
     encoder = Encoder(subtype, dither=dither, refuse_clipping=clip == "error")
     samples = 0
     gain = 1.0
+    notes: list[str] = []
+    if given is None and subtype != source.subtype:
+        notes.append(f"{container} cannot hold {source.subtype}: written as {subtype}")
     with ExitStack() as stack:
         target = _open_target(dst, source, container, subtype, overwrite)
         stack.enter_context(target)
@@ -124,6 +127,9 @@ def process_source(
                 elapsed = time.perf_counter() - started
                 progress(FileProgress(samples, source.samples, source.samplerate, elapsed))
         target.commit()
+    not_kept = target.not_kept + source.chunks
+    if source.channel_mask not in (None, target.channel_mask):
+        not_kept.append("channel layout")
     return FileReport(
         samples=samples,
         channels=source.channels,
@@ -136,8 +142,8 @@ def process_source(
         peak=encoder.peak,
         clipped=encoder.clipped,
         gain=gain,
-        not_kept=tuple(target.not_kept + source.chunks),
-        notes=tuple(source.notes + target.notes),
+        not_kept=tuple(not_kept),
+        notes=tuple(source.notes + notes + target.notes),
     )
 
 

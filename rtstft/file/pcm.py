@@ -64,7 +64,8 @@ class Encoder:
         if self._bits is None or not self.clipped:
             return 1.0
         full_scale = 2.0 ** (self._bits - 1)
-        return (full_scale - 1) / (full_scale * self.peak)
+        dithered = 0 if self._random is None else 1
+        return (full_scale - 1 - dithered) / (full_scale * self.peak)
 
     def observe(self, samples: RealArray) -> None:
         """Takes peak and clipping of `samples`, shape (n, channels); AudioError if clipping is refused."""
@@ -74,7 +75,8 @@ class Encoder:
         self.peak = max(self.peak, highest, -lowest)
         if self._bits is not None:
             step = 2.0 ** (1 - self._bits)
-            above, below = 1 - step / 2, -1 - step / 2
+            spread = 0.0 if self._random is None else step  # what dither may add
+            above, below = 1 - step / 2 - spread, -1 - step / 2 + spread
             if highest >= above or lowest < below:
                 beyond = (samples >= above) | (samples < below)
                 if self._refuse:

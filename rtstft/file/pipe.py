@@ -32,6 +32,7 @@ class PipeTarget:
         self.container = "AU" if container == "AU" else "WAV"
         self.not_kept = list(tags)
         self.notes: list[str] = []
+        self.channel_mask: str | None = None
         codes = _AU_CODES if self.container == "AU" else _WAV_TAGS
         if subtype not in codes:
             raise FileError(
@@ -41,13 +42,16 @@ class PipeTarget:
         self._subtype = subtype
         self._order = ">" if self.container == "AU" else "<"
         width = _WIDTHS.get(subtype) or INTEGER_BITS[subtype] // 8
-        self._stream = sys.stdout.buffer
+        assert sys.__stdout__ is not None
+        self._stream = sys.__stdout__.buffer
         size = _UNKNOWN if samples is None else min(_UNKNOWN, samples * channels * width)
         if self.container == "AU":
-            header = struct.pack(">4sIIIII", b".snd", 24, size, codes[subtype], samplerate, channels)
+            header = struct.pack(">4sIIIII4x", b".snd", 28, size, codes[subtype], samplerate, channels)
         else:
+            # Other than for PCM, the format chunk has an extension, here of no bytes.
+            extended = codes[subtype] != 1
             format_chunk = struct.pack(
-                "<HHIIHH",
+                "<HHIIHH2x" if extended else "<HHIIHH",
                 codes[subtype],
                 channels,
                 samplerate,
@@ -55,8 +59,10 @@ class PipeTarget:
                 channels * width,
                 8 * width,
             )
-            header = struct.pack("<4sI4s4sI", b"RIFF", min(_UNKNOWN, size + 36), b"WAVE", b"fmt ", 16)
-            header += format_chunk + struct.pack("<4sI", b"data", size)
+            riff_size = min(_UNKNOWN, 4 + 8 + len(format_chunk) + 8 + size)
+            header = struct.pack("<4sI4s", b"RIFF", riff_size, b"WAVE")
+            header += struct.pack("<4sI", b"fmt ", len(format_chunk)) + format_chunk
+            header += struct.pack("<4sI", b"data", size)
         self._stream.write(header)
 
     def write(self, samples: NDArray[Any]) -> None:

@@ -27,6 +27,9 @@ _TRUNCATED = re.compile(
 _CHUNK = re.compile(
     r"^(?:\*\*\* )?(bext|cue |smpl|inst|iXML|axml|chna|cart|acid|strc|plst|id3 |ID3 )\s*:", re.MULTILINE
 )
+_INFO = re.compile(r"^    (I[A-Z0-9]{3}) :", re.MULTILINE)
+_KNOWN_INFO = {"INAM", "ICOP", "ISFT", "IART", "ICMT", "ICRD", "IPRD", "IGNR", "ITRK", "IPRT"}
+_CHANNEL_MASK = re.compile(r"Channel Mask\s*: (\w+)")
 _PIPED_CONTAINERS = ("WAV", "WAVEX", "AU")
 
 
@@ -38,6 +41,7 @@ class Source:
         samples: length, or None where a pipe does not tell.
         tags: the text tags that soundfile knows, by name.
         notes: what the user should know about the file.
+        channel_mask: which loudspeakers the channels are for, in hexadecimal; None if it is not said.
         chunks: metadata of the file that soundfile has no name for, and that is therefore lost.
     """
 
@@ -70,6 +74,8 @@ class Source:
         self.notes: list[str] = []
         info = self._file.extra_info
         self.chunks = sorted({chunk.strip() for chunk in _CHUNK.findall(info)})
+        self.chunks += sorted(set(_INFO.findall(info)) - _KNOWN_INFO)
+        self.channel_mask = channel_mask(info)
         sizes = [(int(promised), int(found)) for promised, found in _TRUNCATED.findall(info)]
         missing = [size for size in sizes if size[0] > size[1] and not _means_unknown(size[0])]
         if missing and not piped:
@@ -141,13 +147,23 @@ def frames(src: str | PathLike[str], geometry: STFT, *, pad: bool = True) -> Ite
                     yield analysis.frame.copy()
 
 
+def channel_mask(info: str) -> str | None:
+    """The loudspeaker mask in libsndfile's log of a WAV file."""
+    found = _CHANNEL_MASK.search(info)
+    return found and found.group(1)
+
+
 def _means_unknown(size: int) -> bool:
     """Whether a header's size is what programs write into a pipe, not knowing better."""
     return size >= 0xFFFFFF00 or 0x7FFFF000 <= size <= 0x7FFFFFFF
 
 
 def _check_readable(path: Path) -> None:
-    if not path.exists():
+    try:
+        found = path.exists()
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror}") from error
+    if not found:
         raise FileError(f"{path} does not exist")
     if path.is_dir():
         raise FileError(f"{path} is a folder, expected a sound file")

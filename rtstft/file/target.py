@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rtstft.errors import FileError
 from rtstft.file.formats import bytes_per_sample
 from rtstft.file.sequential import Disk, sequential
+from rtstft.file.source import channel_mask
 
 # Containers whose sizes are 32-bit, less room for headers and tags.
 SIZE_LIMIT = 2**32 - 2**20
@@ -24,6 +25,7 @@ class Target:
     Attributes:
         not_kept: names of the tags that the written file does not have.
         notes: what the user should know about the file.
+        channel_mask: as Source's, of the file written; known after `commit`.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Target:
         self.path = Path(os.path.realpath(dst))
         self.not_kept: list[str] = []
         self.notes: list[str] = []
+        self.channel_mask: str | None = None
         self._tags = tags
         self._samples = 0
         self._bytes = 0
@@ -78,6 +81,7 @@ class Target:
         with self._reading() as written:
             found = written.copy_metadata()
             length = written.frames
+            self.channel_mask = channel_mask(written.extra_info)
         check_writable(self.path, self._overwrite)  # it may have appeared meanwhile
         if length < self._samples:
             raise FileError(f"{self.path}: only {length} of {self._samples} samples could be written")
@@ -92,7 +96,10 @@ class Target:
         ]
         if self.path.exists():
             self._part.chmod(self.path.stat().st_mode & 0o777)
-        self._part.replace(self.path)
+        try:
+            self._part.replace(self.path)
+        except OSError as error:
+            raise FileError(f"{self.path} cannot be replaced: {error.strerror}") from error
 
     def __enter__(self) -> "Target":
         return self
