@@ -134,10 +134,11 @@ def _read_wisdom(effort: Effort) -> tuple[bytes, ...] | None:
 
 def _write_wisdom(effort: Effort, wisdom: tuple[bytes, ...]) -> None:
     path = _wisdom_path(effort)
+    text = json.dumps([part.decode("ascii") for part in wisdom])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="ascii", delete=False) as file:
-            json.dump([part.decode("ascii") for part in wisdom], file)
+            file.write(text)
         Path(file.name).replace(path)
     except OSError:  # a read-only home costs the next run its planning time, nothing else
         return

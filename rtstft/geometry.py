@@ -285,6 +285,8 @@ class STFT:
 
     def describe(self, samplerate: float | None = None) -> str:
         """One line on the geometry in samples, and in ms and Hz where a samplerate is given."""
+        if samplerate is not None and not (arrays.is_finite_number(samplerate) and samplerate > 0):
+            raise GeometryError(f"samplerate={samplerate!r} Hz, expected a positive number")
         lengths = {
             "window": self.win_length,
             "hop": self.hop_length,

@@ -94,7 +94,8 @@ def make(spec: WindowSpec, length: int) -> Window:
         words = (words,)
     window = _named(words, length) if isinstance(words[0], str) else np.array(words, dtype=np.float64)
     if not np.isfinite(window).all() or not window.any():
-        raise GeometryError(f"window {spec!r} must be finite and not all zero")
+        given = repr(spec) if isinstance(words[0], str) else "array"
+        raise GeometryError(f"window {given} must be finite and not all zero")
     peak = np.abs(window).max()
     return np.where(np.abs(window) < _NEGLIGIBLE * peak, 0.0, window)
 

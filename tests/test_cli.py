@@ -454,3 +454,26 @@ def test_low_delay_geometry_knows_the_samplerate_of_a_pipe() -> None:
     soundfile.write("low.wav", np.zeros(1000), 8000)
     ended = piped("process", "-", "-", "--latency-ms", "5", "--json", data=Path("low.wav").read_bytes())
     assert json.loads(ended.stderr)["latency"] == STFT.for_latency(0.005, 8000).latency()
+
+
+def test_what_a_callback_prints_does_not_end_up_in_the_sound() -> None:
+    Path("talk.py").write_text("print('loaded')\ndef talk(frame): print('frame')\n")
+    silent = piped("process", "in.wav", "-", "--quiet")
+    talking = piped("process", "in.wav", "-", "--quiet", "-c", "talk.py:talk")
+    assert talking.stdout == silent.stdout
+    assert b"frame" in talking.stderr
+
+
+@pytest.mark.parametrize("name", ["soundfile.py", "numpy.py", "tempfile.py"])
+def test_callback_file_may_be_called_like_a_module(name: str) -> None:
+    Path("fx").mkdir()
+    Path("fx", name).write_text("def effect(frame): frame *= 0.5\n")
+    ended = piped("process", "in.wav", "out.wav", "--overwrite", "-c", f"fx/{name}:effect")
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_callback_of_a_package_in_this_folder_is_found_by_the_installed_command() -> None:
+    Path("pk.py").write_text("def effect(frame): frame *= 0.5\n")
+    command = Path(sys.executable).with_name("rtstft")
+    words = [str(command), "process", "in.wav", "out.wav", "--overwrite", "-c", "pk:effect"]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 0

@@ -595,7 +595,7 @@ def test_mislabelled_file_is_read_for_what_it_is_and_written_as_named(
         assert np.array_equal(read(dst), samples)
 
 
-def test_mislabelled_file_whose_name_cannot_hold_it_says_what_would(tmp_path: Path) -> None:
+def test_file_that_replaces_its_source_does_not_become_lossy_unasked(tmp_path: Path) -> None:
     src = tmp_path / "in.mp3"
     src.write_bytes(encoded(np.zeros(100)))
     with unchanged(tmp_path), pytest.raises(FileError, match=r"MP3 cannot hold PCM_16: .*MPEG_LAYER_III"):

@@ -303,8 +303,8 @@ def test_format_beats_extension_and_case_is_free(tmp_path: Path) -> None:
         ("out.wav", {"format": "SD2"}, "format='SD2' is unknown"),
         ("out.wav", {"subtype": "nope"}, "WAV cannot hold NOPE: choose .*PCM_16"),
         ("out.flac", {"subtype": "FLOAT"}, "FLAC cannot hold FLOAT: choose .*PCM_24"),
-        ("out.ogg", {}, "OGG cannot hold PCM_16: choose .*VORBIS"),
-        ("out.mp3", {}, "MP3 cannot hold PCM_16: choose .*MPEG_LAYER_III"),
+        ("out.ogg", {"subtype": "PCM_16"}, "OGG cannot hold PCM_16: choose .*VORBIS"),
+        ("out.mp3", {"subtype": "PCM_16"}, "MP3 cannot hold PCM_16: choose .*MPEG_LAYER_III"),
         ("out.opus", {"subtype": "OPUS"}, "OGG cannot hold 9 channels of OPUS at 44100 Hz"),
         ("out.flac", {}, "FLAC cannot hold 9 channels of PCM_16"),
         ("out.wav", {"clip": "limit"}, "clip='limit', expected 'count', 'error' or 'normalize'"),
@@ -316,6 +316,17 @@ def test_wishes_that_cannot_be(tmp_path: Path, name: str, options: dict[str, Any
     with pytest.raises((AudioError, FileError), match=message):
         run(src, tmp_path / name, **options)
     assert list(tmp_path.iterdir()) == [src]
+
+
+@pytest.mark.parametrize(("name", "subtype"), [("out.ogg", "VORBIS"), ("out.mp3", "MPEG_LAYER_III")])
+def test_lossy_format_is_entered_and_left_with_a_note(tmp_path: Path, name: str, subtype: str) -> None:
+    src = make(tmp_path / "in.wav", sine(LONG), "PCM_16")
+    there = run(src, tmp_path / name)
+    back = run(tmp_path / name, tmp_path / "back.wav")
+    assert there.subtype == subtype
+    assert back.subtype == "PCM_16"
+    assert there.notes == (f"{there.format} cannot hold PCM_16: written as {subtype}",)
+    assert back.notes == (f"WAV cannot hold {subtype}: written as PCM_16",)
 
 
 @pytest.mark.parametrize("subtype", ["PCM_24", "PCM_32", "FLOAT", "DOUBLE"])

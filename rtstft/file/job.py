@@ -97,7 +97,9 @@ def process_source(
     if dither not in (None, "tpdf"):
         raise AudioError(f"dither={dither!r}, expected None or 'tpdf'")
     container = resolve_format(dst, format, source.format)
-    given, subtype = subtype, resolve_subtype(container, subtype, source.subtype)
+    # A file that replaces its source never becomes lossy unasked.
+    wanted = source.subtype if subtype is None and source.is_at(dst) else subtype
+    given, subtype = wanted, resolve_subtype(container, wanted, source.subtype)
     if dst != "-":
         check_writable(Path(dst), overwrite)
     dtype = engine_dtype(source.subtype, subtype)

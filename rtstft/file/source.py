@@ -48,6 +48,7 @@ class Source:
     def __init__(self, path: str | PathLike[str]) -> None:
         import soundfile
 
+        self._path = path
         self.name = "standard input" if path == "-" else str(path)
         try:
             if path == "-":
@@ -100,6 +101,13 @@ class Source:
             )
             self.samples = self._done
         return block
+
+    def is_at(self, path: str | PathLike[str]) -> bool:
+        """Whether `path` leads to this very file."""
+        try:
+            return "-" not in (path, self._path) and Path(path).samefile(self._path)
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Closes the file; standard input stays open."""

@@ -196,8 +196,8 @@ def check_writable(path: Path, overwrite: bool) -> None:
     try:
         if not path.exists():
             return
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # a name too long, or with a NUL in it
+        raise FileError(f"{str(path)!r} cannot be a file: {error}") from error
     if not path.is_file():
         raise FileError(f"{path} is not a regular file; to write into a pipe, use - for standard output")
     if not overwrite:
