@@ -56,7 +56,8 @@ class STFT:
     """
 
     n_fft: int = 1024
-    hop_length: int = None  # type: ignore[assignment]  # filled in below, always an int afterwards
+    # Filled in by __post_init__: to readers always an int.
+    hop_length: int = None  # type: ignore[assignment]
     win_length: int = None  # type: ignore[assignment]
     window: WindowSpec = "hann"
     synthesis: WindowSpec = "dual"
@@ -321,7 +322,7 @@ class STFT:
 
 def _size(name: str, value: object, least: int) -> int:
     try:
-        size = operator.index(value)  # type: ignore[arg-type]
+        size = operator.index(value)  # type: ignore[arg-type]  # whether it can be is the question
     except TypeError:
         raise GeometryError(f"{name}={value!r}, expected a whole number of samples") from None
     if size < least:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import signal
 import struct
 import subprocess
@@ -56,11 +57,12 @@ def _restored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
     monkeypatch.setattr(sys, "path", sys.path[:])
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     modules = set(sys.modules)
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     (tmp_path / "effects.py").write_text(EFFECTS)
     soundfile.write("in.wav", noise(3000, 2, "float64") / 2, RATE, "PCM_16")
     yield
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     for name in set(sys.modules) - modules:
         if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
             del sys.modules[name]
@@ -477,3 +479,18 @@ def test_callback_of_a_package_in_this_folder_is_found_by_the_installed_command(
     command = Path(sys.executable).with_name("rtstft")
     words = [str(command), "process", "in.wav", "out.wav", "--overwrite", "-c", "pk:effect"]
     assert subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
+def test_signal_that_the_caller_ignores_stays_ignored() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert rtstft("info") == 0
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+@pytest.mark.parametrize(("words", "closed"), [(["-", "out.wav"], "<&-"), (["in.wav", "-"], ">&-")])
+def test_closed_stream_is_one_line(words: list[str], closed: str) -> None:
+    command = shlex.join([sys.executable, "-m", "rtstft", "process", *words])
+    ended = subprocess.run(["sh", "-c", f"{command} {closed}"], stderr=subprocess.PIPE, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.count(b"\n") == 1
+    assert b"is closed" in ended.stderr

@@ -324,6 +324,12 @@ STUCK = dedent("""
 """)
 
 
+def heeding_signals() -> None:
+    """Where the tests run in the background, signals may be ignored, and that is inherited."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def stopped_midway(folder: Path, src: Path, dst: Path, number: int) -> tuple[int, bytes]:
     """Exit code and standard error of a command that gets signal `number` in the middle of its file."""
     effect = folder / "effects"
@@ -334,8 +340,7 @@ def stopped_midway(folder: Path, src: Path, dst: Path, number: int) -> tuple[int
         [*command, "-c", f"{effect / 'fx.py'}:stuck", "--n-fft", "256"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        # Where the tests run in the background, SIGINT may be ignored, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heeding_signals,
     )
     with process:
         assert process.stdout is not None
@@ -355,7 +360,7 @@ def test_killed_process_leaves_the_old_file_or_none(tmp_path: Path, src: Path, d
 
 
 @needs_posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_command_leaves_nothing_and_says_how_it_ended(
     tmp_path: Path, src: Path, dst: Path, number: int
 ) -> None:

@@ -29,10 +29,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     debug = "--debug" in words
     if debug:
         words.remove("--debug")
-    # A terminated run unwinds like an interrupted one, and leaves no temporary file.
+    # A terminated run unwinds like an interrupted one, and leaves no temporary file; what the
+    # caller has had ignored, as nohup does, stays ignored.
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
-        if number is not None:
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda received, _: sys.exit(128 + received))
     warnings.showwarning = _one_line_warning
     try:

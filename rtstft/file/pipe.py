@@ -42,7 +42,8 @@ class PipeTarget:
         self._subtype = subtype
         self._order = ">" if self.container == "AU" else "<"
         width = _WIDTHS.get(subtype) or INTEGER_BITS[subtype] // 8
-        assert sys.__stdout__ is not None
+        if sys.__stdout__ is None:
+            raise FileError("standard output is closed: name a file to write")
         self._stream = sys.__stdout__.buffer
         size = _UNKNOWN if samples is None else min(_UNKNOWN, samples * channels * width)
         if self.container == "AU":

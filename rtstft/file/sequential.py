@@ -10,7 +10,7 @@ def sequential(*arguments: Any, **options: Any) -> Any:
     """`soundfile.SoundFile(...)` without its seek after every read and write, which MP3 does inexactly."""
     import soundfile
 
-    class Sequential(soundfile.SoundFile):  # type: ignore[misc]
+    class Sequential(soundfile.SoundFile):  # type: ignore[misc]  # it has no types
         def seekable(self) -> bool:
             return False
 

@@ -48,6 +48,8 @@ class Source:
     def __init__(self, path: str | PathLike[str]) -> None:
         import soundfile
 
+        if path == "-" and sys.stdin is None:
+            raise FileError("standard input is closed: name a file to read")
         self._path = path
         self.name = "standard input" if path == "-" else str(path)
         try:
