@@ -12,6 +12,7 @@ from rtstft.errors import (
 )
 from rtstft.file import FileProgress, FileReport, frames, process_file
 from rtstft.geometry import STFT
+from rtstft.live import Stream
 from rtstft.plugin import Context, FrameInfo, Plugin
 from rtstft.processor import Processor
 
@@ -30,6 +31,7 @@ __all__ = [
     "PluginError",
     "Processor",
     "RtstftError",
+    "Stream",
     "StreamError",
     "frames",
     "process_file",

@@ -85,15 +85,15 @@ class Stage:
         process = getattr(callback, "process", callback)
         if not callable(process):
             raise PluginError(self.name, 0, "cannot be called, expected a function or a plugin")
-        self._plugin: Any = callback
+        self.callback: Any = callback
         self._delay = delay
         self._context = context
-        if hasattr(self._plugin, "prepare"):
+        if hasattr(self.callback, "prepare"):
             try:
-                self._plugin.prepare(context)
+                self.callback.prepare(context)
             except Exception as error:
                 raise PluginError(self.name, 0, f"prepare raised {type(error).__name__}: {error}") from error
-        self.lookahead = getattr(self._plugin, "lookahead", 0)
+        self.lookahead = getattr(self.callback, "lookahead", 0)
         if not isinstance(self.lookahead, int) or self.lookahead < 0:
             raise PluginError(
                 self.name, 0, f"lookahead is {self.lookahead!r} frames, expected 0 or more, a whole number"
@@ -123,15 +123,19 @@ class Stage:
         what = str(error) if isinstance(error, BadFrameError) else f"raised {type(error).__name__}: {error}"
         return PluginError(self.name, frame_index, what)
 
-    def is_of(self, callback: Callback) -> bool:
-        """Whether this stage runs that very object."""
-        return self._plugin is callback
+    def skip(self) -> None:
+        """A frame passes that the callback does not see."""
+        self._index += 1
 
     def reset(self) -> None:
         """Back to the state after `prepare`."""
         self._index = 0
-        if hasattr(self._plugin, "reset"):
-            self._plugin.reset()
+        self.forget()
+
+    def forget(self) -> None:
+        """Resets the plugin, in the middle of a stream."""
+        if hasattr(self.callback, "reset"):
+            self.callback.reset()
 
     def _call_with_info(self, frame: ComplexArray) -> Any:
         index = self._index - self._delay
@@ -146,7 +150,7 @@ def stages_of(callbacks: Callback | Iterable[Callback], context: Context) -> lis
     row: Any = [callbacks] if single else callbacks
     stages: list[Stage] = []
     for callback in row:
-        if hasattr(callback, "process") and any(stage.is_of(callback) for stage in stages):
+        if hasattr(callback, "process") and any(stage.callback is callback for stage in stages):
             raise PluginError(name_of(callback), 0, "stands twice in the row, expected two instances")
         delay = sum(stage.lookahead for stage in stages)
         stages.append(Stage(callback, context, delay))

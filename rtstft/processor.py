@@ -3,7 +3,7 @@
 import math
 import operator
 from cmath import isfinite
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from rtstft.arrays import check_out, check_samples, interleave, is_finite_number
 from rtstft.errors import AudioError, PluginError, StreamError
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context, NotFiniteError, Stage, stages_of, store
-from rtstft.types import RealArray
+from rtstft.types import ComplexArray, RealArray
 
 
 class Processor:
@@ -72,13 +72,13 @@ class Processor:
         effort = fftw.check_effort(planner_effort)
 
         self._stages = stages_of(callback, Context(geometry, samplerate, self.channels, self.dtype))
-        lookahead = sum(stage.lookahead for stage in self._stages)
-        self.latency = engine_latency + lookahead * geometry.hop_length
+        self.lookahead = sum(stage.lookahead for stage in self._stages) * geometry.hop_length
+        """What the callbacks' lookahead adds to the latency, in samples."""
+        self.latency = engine_latency + self.lookahead
         """Delay of the output in samples, lookahead of plugins included; exact."""
         self._analysis = geometry.new_analysis(self.channels, self.dtype, effort=effort)
         self._frame = self._analysis.frame
-        alone = len(self._stages) == 1
-        self._calls = [stage.call if alone else stage.checked(self._frame) for stage in self._stages]
+        self._calls = self._calls_of(self._stages)
         self._synthesis = geometry.new_synthesis(
             self._frame, self.dtype, delay=geometry.hop_length - self._grain, effort=effort
         )
@@ -170,6 +170,11 @@ class Processor:
         self._closed = ""
         self._frames_done = 0
         self._one_dimensional = False
+
+    def _calls_of(self, stages: list[Stage]) -> list[Callable[[ComplexArray], Any]]:
+        """What runs on every frame, in this order."""
+        alone = len(stages) == 1
+        return [stage.call if alone else stage.checked(self._frame) for stage in stages]
 
     def _fill(self, out: RealArray, samples: RealArray) -> None:
         missing = -len(samples) % self._grain

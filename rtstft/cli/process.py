@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from rtstft.cli import options
-from rtstft.cli.callbacks import load
 from rtstft.fftw import Effort
 from rtstft.file.job import process_source
 from rtstft.file.pcm import Clip
 from rtstft.file.report import FileProgress, FileReport
 from rtstft.file.source import Source
+from rtstft.loading import load
 
 
 def process(

@@ -3,8 +3,10 @@
 import importlib
 import importlib.util
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from rtstft.errors import RtstftError
 from rtstft.plugin import Callback
@@ -67,3 +69,10 @@ def _execute(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def load_all(callbacks: Callback | str | Iterable[Callback | str]) -> list[Callback]:
+    """One callback or several, names among them, as a list of callables and plugins."""
+    single = isinstance(callbacks, str) or callable(callbacks) or hasattr(callbacks, "process")
+    row: Any = [callbacks] if single or not isinstance(callbacks, Iterable) else callbacks
+    return [load(callback) if isinstance(callback, str) else callback for callback in row]

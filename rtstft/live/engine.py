@@ -1,0 +1,189 @@
+"""LiveEngine: a Processor that goes on whatever callbacks and microphones do, and measures itself."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from rtstft.errors import PluginError, StreamError
+from rtstft.geometry import STFT
+from rtstft.live.events import EventLog
+from rtstft.live.guard import Guard
+from rtstft.live.overload import Overload
+from rtstft.live.ring import Samples
+from rtstft.live.stats import LoadHistogram
+from rtstft.plugin import Callback, Stage
+from rtstft.processor import Processor
+from rtstft.types import ComplexArray
+
+OnOverload: TypeAlias = Literal["dry", "hold", "mute"]
+OnError: TypeAlias = Literal["dry", "stop"]
+_LOUDEST = 1e9  # beyond it float32 arithmetic on spectra may overflow
+
+
+class LiveEngine(Processor):
+    """Processes blocks; never raises for what is in them, or for what a callback does.
+
+    Attributes:
+        bypass: leave all callbacks out, at the same latency; set from any thread.
+        first_error: the first failure of a callback, or None.
+        callback_errors, bad_input, late_frames, frames: as in Stats.
+        load: histogram of the time of frames.
+        stop_requested: a callback failed, and `on_error` is "stop".
+    """
+
+    def __init__(
+        self,
+        callbacks: Callback | Iterable[Callback],
+        geometry: STFT,
+        *,
+        samplerate: float,
+        channels: int,
+        blocksize: int | None,
+        on_overload: OnOverload,
+        on_error: OnError,
+        returns: bool,
+        planner_effort: str,
+        events: EventLog,
+    ) -> None:
+        self._returns = returns
+        self._on_error = on_error
+        self._events = events
+        self._guards: list[Guard] = []
+        self._row: list[Any] = []
+        self.bypass = False
+        self.first_error: PluginError | None = None
+        self.callback_errors = 0
+        self.bad_input = 0
+        self.late_frames = 0
+        self.frames = 0
+        self.load = LoadHistogram()
+        self.stop_requested = False
+        self._pending: deque[tuple[object, str, object]] = deque()
+        self._hop_s = geometry.hop_length / samplerate
+        self.overload = Overload(geometry, self._hop_s, on_overload, events)
+        super().__init__(
+            callbacks,
+            geometry,
+            samplerate,
+            channels,
+            blocksize,
+            planner_effort=planner_effort,
+        )
+        self._busy_s = 0.0  # time spent on the frame that is not complete yet
+
+    @property
+    def grain(self) -> int:
+        """Blocks have to be multiples of this many samples."""
+        return self._grain
+
+    @property
+    def skipping(self) -> bool:
+        """Whether callbacks are left out."""
+        return self.bypass or self.overload.active
+
+    @property
+    def probing(self) -> bool:
+        """Whether callbacks that are left out are timed on a copy of the frame."""
+        return self.overload.probing and not self.bypass
+
+    @property
+    def slowest(self) -> str:
+        """Name of the callback that has taken the most time; empty if there is none."""
+        return max(self._guards, key=lambda guard: guard.seconds).name if self._guards else ""
+
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """Public plain values of each plugin, by its name: what a flight recorder keeps."""
+        plain = (bool, int, float, str)
+        return {
+            guard.name: {
+                name: value
+                for name, value in vars(plugin).items()
+                if not name.startswith("_") and isinstance(value, plain)
+            }
+            for guard, plugin in zip(self._guards, self._row, strict=True)
+            if hasattr(plugin, "__dict__") and hasattr(plugin, "process")
+        }
+
+    def set(self, name: str | None, values: dict[str, object]) -> None:
+        """Sets attributes of the plugin called `name`, or of the only one that has them, between two frames.
+
+        Raises:
+            StreamError: no plugin, or more than one, has the attribute.
+        """
+        changes = [(self._owner(name, attribute), attribute, value) for attribute, value in values.items()]
+        self._pending.extend(changes)
+
+    def failed(self, error: PluginError) -> None:
+        """Counts a failure; keeps the first."""
+        self.callback_errors += 1
+        if self.first_error is None:
+            self.first_error = error
+            self._events.add(str(error))
+        if self._on_error == "stop":
+            self.stop_requested = True
+
+    def run(self, block: Samples, out: Samples) -> None:
+        """Processes `block` into `out`, both (n, channels), n a multiple of `grain`; may change `block`."""
+        flat = block.reshape(-1)
+        if not math.isfinite(np.dot(flat, flat)):
+            self._sanitise(block)
+        before = self.frames
+        started = perf_counter()
+        self.process(block, out)
+        self._busy_s += perf_counter() - started
+        done = self.frames - before
+        if done:
+            load = self._busy_s / (done * self._hop_s)
+            self._busy_s = 0.0
+            self.load.add(load, done)
+            if load > 1:
+                self.late_frames += done
+            self.overload.observe(load, done, self.slowest)
+
+    def reset(self) -> None:
+        """Forgets the signal, not the counts."""
+        super().reset()
+        for guard in self._guards:
+            guard.reset()
+
+    def _calls_of(self, stages: list[Stage]) -> list[Callable[[ComplexArray], Any]]:
+        self._row = [stage.callback for stage in stages]
+        self._guards = [Guard(stage, self._frame, self, returns=self._returns) for stage in stages]
+        return [*(guard.call for guard in self._guards), self._end_frame]
+
+    def _run_frames(self, due: int) -> None:
+        while self._pending:
+            plugin, attribute, value = self._pending.popleft()
+            try:
+                setattr(plugin, attribute, value)
+            except Exception as error:
+                self._events.add(f"{attribute}={value!r} was refused: {error}")
+        super()._run_frames(due)
+        self.frames += due
+
+    def _end_frame(self, frame: ComplexArray) -> None:
+        if not self.bypass:
+            self.overload.end_frame(frame, sum(guard.probe_s for guard in self._guards))
+
+    def _sanitise(self, block: Samples) -> None:
+        bad = ~(np.abs(block) < _LOUDEST)
+        self.bad_input += int(np.count_nonzero(bad))
+        block[bad] = 0
+
+    def _owner(self, name: str | None, attribute: str) -> object:
+        owners = [
+            plugin
+            for guard, plugin in zip(self._guards, self._row, strict=True)
+            if name in (None, guard.name) and hasattr(plugin, attribute)
+        ]
+        if len(owners) == 1:
+            return owners[0]
+        names = ", ".join(guard.name for guard in self._guards) or "none"
+        raise StreamError(
+            f"{attribute!r} is an attribute of {len(owners)} of the callbacks ({names}), expected one: "
+            f"name it, as in set({(self.slowest or 'Gate')!r}, {attribute}=...)"
+        )

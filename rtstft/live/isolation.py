@@ -1,0 +1,236 @@
+"""IsolatedStream: a LocalStream in a process of its own, steered from this one.
+
+The other process has an interpreter lock of its own, and device, rings and engine are all in it:
+nothing that runs here can hold them up. What passes between the two is small and rare.
+"""
+
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from rtstft.errors import PluginError, RtstftError, StreamError
+from rtstft.live.duplex import Duplex
+from rtstft.live.events import Event
+from rtstft.live.local import LocalStream
+from rtstft.live.settings import StreamSettings
+from rtstft.live.stats import Latency, Stats
+from rtstft.loading import load_all
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+_START_S = 30.0  # an interpreter has to start and import
+_ANSWER_S = 10.0
+_POLL_S = 0.05
+_SWITCH_INTERVAL_S = 0.001
+_KEPT = ("stats", "events", "error", "latency", "bypass")
+
+
+class IsolatedStream:
+    """The same calls as LocalStream's, made in a new process.
+
+    Raises:
+        PluginError: a callback cannot be sent there.
+    """
+
+    def __init__(self, settings: StreamSettings, duplex: Duplex) -> None:
+        import multiprocessing
+
+        try:
+            sent = pickle.dumps((settings, duplex))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise PluginError(
+                "isolate=True",
+                0,
+                f"cannot be sent to another process ({error}): expected functions and classes from the top "
+                f"of a module, or names such as 'file.py:name'",
+            ) from error
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, sent), name="rtstft engine", daemon=True)
+        self._lock = threading.Lock()
+        self._final: dict[str, Any] | None = None  # what stays known after close
+        self._process.start()
+        theirs.close()
+        try:
+            self._receive(_START_S)
+        except BaseException:
+            self._end()
+            raise
+
+    @property
+    def active(self) -> bool:
+        """As LocalStream's; False once the process has ended."""
+        try:
+            return bool(self._get("active"))
+        except StreamError:
+            return False
+
+    @property
+    def latency(self) -> Latency:
+        """As LocalStream's."""
+        latency: Latency = self._get("latency")
+        return latency
+
+    @property
+    def stats(self) -> Stats:
+        """As LocalStream's."""
+        stats: Stats = self._get("stats")
+        return stats
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """As LocalStream's."""
+        events: tuple[Event, ...] = self._get("events")
+        return events
+
+    @property
+    def error(self) -> RtstftError | None:
+        """As LocalStream's; a StreamError if the process has ended."""
+        try:
+            error: RtstftError | None = self._get("error")
+        except StreamError as gone:
+            return gone
+        return error
+
+    @property
+    def bypass(self) -> bool:
+        """As LocalStream's."""
+        return bool(self._get("bypass"))
+
+    @bypass.setter
+    def bypass(self, on: bool) -> None:
+        self._ask("put", "bypass", bool(on))
+
+    def set(self, name: str | None, values: dict[str, object]) -> None:
+        """As LocalStream's."""
+        self._ask("call", "set", name, values)
+
+    def start(self) -> None:
+        """As LocalStream's."""
+        self._ask("call", "start")
+
+    def stop(self) -> None:
+        """As LocalStream's."""
+        self._ask("call", "stop")
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """As LocalStream's."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while self.active:
+            if end is not None and time.monotonic() >= end:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def close(self) -> None:
+        """As LocalStream's; the process is ended whatever it does."""
+        if self._final is not None:
+            return
+        final = dict.fromkeys(_KEPT)
+        try:
+            final, error = self._ask("close")
+        except StreamError as gone:
+            final, error = {**final, "error": gone, "stats": Stats(), "events": ()}, None
+        self._final = {**final, "active": False}
+        self._end()
+        if error is not None:
+            raise error
+
+    def _get(self, name: str) -> Any:
+        return self._ask("get", name) if self._final is None else self._final[name]
+
+    def _ask(self, *request: Any) -> Any:
+        with self._lock:
+            try:
+                self._connection.send(request)
+                return self._receive(_ANSWER_S)
+            except (EOFError, OSError) as error:
+                raise StreamError(self._ended()) from error
+
+    def _receive(self, timeout: float) -> Any:
+        try:
+            if not self._connection.poll(timeout):
+                raise StreamError(f"the engine's process has not answered for {timeout:g} s")
+            failed, answer = self._connection.recv()
+        except (EOFError, ConnectionError) as error:
+            raise StreamError(self._ended()) from error
+        if failed:
+            raise answer
+        return answer
+
+    def _ended(self) -> str:
+        self._process.join(1.0)
+        return (
+            f"the engine's process has ended (exit code {self._process.exitcode}): "
+            f"a script that makes an isolated stream does so under if __name__ == '__main__'"
+        )
+
+    def _end(self) -> None:
+        self._connection.close()
+        self._process.join(1.0)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+
+def _serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
+    """The other process: makes the stream, and does what it is asked until the connection ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the stream through the program that made it
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    try:
+        settings, duplex = pickle.loads(sent)
+        stream = LocalStream(settings, load_all(settings.callbacks), duplex)
+    except BaseException as error:
+        connection.send((True, _portable(error)))
+        return
+    connection.send((False, None))
+    try:
+        while True:
+            verb, *arguments = connection.recv()
+            if verb == "close":
+                break
+            try:
+                answer = False, _answer(stream, verb, arguments)
+            except Exception as error:
+                answer = True, _portable(error)
+            connection.send(answer)
+    except EOFError:  # the program that made the stream has ended
+        stream.close()
+        return
+    failure = None
+    try:
+        stream.close()
+    except Exception as error:
+        failure = _portable(error)
+    final = {name: getattr(stream, name) for name in _KEPT}
+    final["error"] = None if final["error"] is None else _portable(final["error"])
+    connection.send((False, (final, failure)))
+
+
+def _answer(stream: LocalStream, verb: str, arguments: list[Any]) -> Any:
+    if verb == "get":
+        value = getattr(stream, arguments[0])
+        return _portable(value) if isinstance(value, BaseException) else value
+    if verb == "put":
+        return setattr(stream, *arguments)
+    name, *rest = arguments
+    return getattr(stream, name)(*rest)
+
+
+def _portable(error: BaseException) -> BaseException:
+    """`error` as it can be sent: with its cause's traceback in a note, for causes stay behind."""
+    if error.__cause__ is not None:
+        error.add_note("".join(traceback.format_exception(error.__cause__)).rstrip())
+        error.__cause__ = None
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return StreamError(f"{type(error).__name__}: {error}")
+    if isinstance(error, RtstftError):
+        return error
+    return StreamError("".join(traceback.format_exception(error)).rstrip())

@@ -1,0 +1,150 @@
+"""Playout: puts processed samples on the output ring, each at its time, and never leaves a hole.
+
+Behind the last processed sample, the ring always holds a fallback: a short fade from that sample to
+the dry signal at the same latency, as far as input is known, faded out at its end. If the processed
+samples come in time they overwrite it; if not, the device plays it, with nobody's help. That is why
+it still sounds where the interpreter is held up as a whole.
+"""
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from rtstft.live.ring import Ring, Samples
+
+
+class Playout:
+    """Writes to `output`; sample `k` of the processed signal is played at time `k + headroom`.
+
+    Args:
+        output: the device's ring.
+        dry: what the fallback is made of: an input ring, whose sample `i` is its sample at time
+            `i + dry_delay`; None for silence.
+        dry_delay: headroom and the engine's latency, in samples.
+        played: the device's position in `output`.
+        captured: the end of what `dry` holds.
+        headroom: in samples.
+        fade: samples of a crossfade.
+        fade_in: samples over which the stream begins.
+
+    Attributes:
+        placed, dropped: processed samples that came in time, and those that did not.
+        starved: times that the device was faster.
+    """
+
+    def __init__(
+        self,
+        output: Ring,
+        dry: Ring | None,
+        dry_delay: int,
+        played: Callable[[], int],
+        captured: Callable[[], int],
+        *,
+        headroom: int,
+        fade: int,
+        fade_in: int,
+    ) -> None:
+        self._output = output
+        self._dry = dry
+        self._dry_delay = dry_delay
+        self._played = played
+        self._captured = captured
+        self._front = headroom  # end of the processed samples
+        self._last = np.zeros(output.channels, np.float32)  # the value played just before it
+        # Raised cosines, as columns.
+        self._rise = _raised_cosine(fade)
+        # What is faded over to the processed samples now, from its sample _done on.
+        self._old, self._gain, self._done = output.copy(0, fade_in), _raised_cosine(fade_in), 0
+        self._behind = False  # the device is playing the fallback
+        self._lock = threading.Lock()
+        self.placed = 0
+        self.dropped = 0
+        self.starved = 0
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """`placed`, `dropped` and `starved` of one moment."""
+        with self._lock:
+            return self.placed, self.dropped, self.starved
+
+    def put(self, samples: Samples) -> None:
+        """The next processed samples, shape (n, channels); changed where they are faded in."""
+        with self._lock:
+            start, count = self._front, len(samples)
+            late = self._late(start, count)
+            self._front = start + count
+            in_time = samples[late:]
+            if len(in_time):
+                if self._behind:
+                    self._behind = False
+                    position = start + late
+                    self._old = self._output.copy(position, position + len(self._rise))
+                    self._gain, self._done = self._rise, 0
+                self._fade_in(in_time)
+                self._output.write(start + late, in_time)
+                self._last[:] = in_time[-1]
+                late = self._late(start, count)  # the device may have gone past meanwhile
+            self.dropped += late
+            self.placed += count - late
+            self._write_fallback(self._played())
+
+    def rescue(self) -> None:
+        """Continues the fallback with the input that has come since, where it is being played."""
+        with self._lock:
+            played = self._played()
+            if played > self._front:
+                self._write_fallback(played)
+
+    def _late(self, start: int, count: int) -> int:
+        """How many of `count` samples from `start` on the device has already gone past."""
+        played = self._played()
+        if played <= start:
+            return 0
+        if self._front == start:
+            self._write_fallback(played)
+        if not self._behind:
+            self._behind = True
+            self.starved += 1
+        return min(played - start, count)
+
+    def _fade_in(self, samples: Samples) -> None:
+        """Crossfades from what was to be played to `samples`, as far as that has not been done."""
+        part = slice(self._done, self._done + len(samples))
+        gain, old = self._gain[part], self._old[part]
+        if len(gain):
+            faded = samples[: len(gain)]
+            faded *= gain
+            faded += old * (1 - gain)
+            self._done += len(gain)
+
+    def _write_fallback(self, played: int) -> None:
+        fade = len(self._rise)
+        start = max(self._front, played)
+        end_of_dry = start
+        if self._dry is not None:
+            end_of_dry = max(start, self._captured() + self._dry_delay)
+        end = max(end_of_dry, self._front + fade)
+        if end <= start:
+            return
+        fallback = np.zeros((end - start, self._output.channels), np.float32)
+        if self._dry is not None:
+            known = max(start, self._dry_delay)  # before it, the dry signal has not begun
+            if end_of_dry > known:
+                dry = fallback[known - start : end_of_dry - start]
+                self._dry.read(known - self._dry_delay, dry)
+                tail = dry[-fade:]
+                tail *= self._rise[::-1][-len(tail) :]
+        done = start - self._front
+        if done < fade:
+            gain = self._rise[done:]
+            head = fallback[: len(gain)]
+            head *= gain
+            head += self._last * (1 - gain)
+        self._output.write(start, fallback)
+
+
+def _raised_cosine(length: int) -> Samples:
+    phase = (np.arange(length, dtype=np.float32) + 1) / (length + 1)
+    rise: Samples = (0.5 - 0.5 * np.cos(np.pi * phase)).astype(np.float32)[:, np.newaxis]
+    return rise

@@ -1,0 +1,57 @@
+"""What the operating system and the garbage collector can do for a thread that must not be late."""
+
+import gc
+import os
+import threading
+import time
+from typing import Any
+
+_REALTIME_PRIORITY = 10
+_NICE = -11
+
+
+def raise_priority() -> str:
+    """Raises the calling thread's priority as far as the system allows; says what it got."""
+    # In Linux, 0 and the native id mean this thread; elsewhere these calls are of the whole process.
+    if not hasattr(os, "sched_setscheduler") or os.uname().sysname != "Linux":
+        return "normal priority (raising a single thread's is not supported on this system)"
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_REALTIME_PRIORITY))
+    except OSError:
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        except OSError:
+            return "normal priority (neither real-time scheduling nor a lower nice value is permitted)"
+        return f"nice {_NICE} (real-time scheduling is not permitted: see ulimit -r)"
+    return f"real-time priority {_REALTIME_PRIORITY} (SCHED_RR)"
+
+
+class CalmCollector:
+    """Keeps collections of garbage short while it is entered, and times them.
+
+    What exists by then is taken out of Python's cyclic garbage collection, so that a full collection
+    looks only at what was made since.
+
+    Attributes:
+        longest_s: the longest collection so far.
+    """
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self._started = 0.0
+
+    def __enter__(self) -> "CalmCollector":
+        gc.collect()
+        gc.freeze()
+        gc.callbacks.append(self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        gc.callbacks.remove(self._note)
+        gc.unfreeze()
+
+    def _note(self, phase: str, _: Any) -> None:
+        if phase == "start":
+            self._started = time.perf_counter()
+        else:
+            self.longest_s = max(self.longest_s, time.perf_counter() - self._started)

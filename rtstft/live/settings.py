@@ -1,0 +1,93 @@
+"""StreamSettings: what a stream was asked for, checked; can be sent to another process."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from rtstft.arrays import is_finite_number
+from rtstft.errors import AudioError
+from rtstft.geometry import STFT
+from rtstft.live.duplex import DeviceName
+from rtstft.live.engine import OnError, OnOverload
+from rtstft.live.source import SourceSpec
+from rtstft.plugin import Callback
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """The arguments of `Stream`, which describes them."""
+
+    callbacks: Callback | str | Iterable[Callback | str]
+    geometry: STFT
+    device: DeviceName | tuple[DeviceName, DeviceName]
+    samplerate: float
+    channels: int
+    blocksize: int | None
+    latency: str | float
+    headroom_s: float
+    on_overload: OnOverload
+    on_error: OnError
+    source: SourceSpec | None
+    output: bool
+    record_dry: str | PathLike[str] | None
+    record_wet: str | PathLike[str] | None
+    overwrite: bool
+    fade_in_s: float
+    reconnect: bool
+    flight_recorder_s: float
+    flight_recorder_folder: str | PathLike[str]
+    planner_effort: str
+    capture: bool = False
+    """Whether input is taken although a source stands in for it."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("headroom_s", 0), ("fade_in_s", 0), ("flight_recorder_s", 0)):
+            value = getattr(self, name)
+            if not (is_finite_number(value) and value >= least):
+                raise AudioError(f"{name}={value!r}, expected seconds, {least} or more")
+        for name, known in (("on_overload", ("dry", "hold", "mute")), ("on_error", ("dry", "stop"))):
+            value = getattr(self, name)
+            if value not in known:
+                raise AudioError(f"{name}={value!r}, expected one of {', '.join(map(repr, known))}")
+        if self.latency not in ("low", "high") and not (
+            is_finite_number(self.latency) and float(self.latency) > 0
+        ):
+            raise AudioError(f"latency={self.latency!r}, expected 'low', 'high' or seconds")
+        if isinstance(self.device, (tuple, list)) and len(self.device) != 2:
+            raise AudioError(f"device={self.device!r}, expected one device, or a pair (input, output)")
+        if not self.output and self.source is not None:
+            raise AudioError(
+                "output=False with a source: nothing to hear and no microphone; use rtstft.frames for a file"
+            )
+        if not self.output and self.record_wet is not None:
+            raise AudioError("record_wet with output=False: nothing goes out that could be recorded")
+
+    @property
+    def headroom(self) -> int:
+        """`headroom_s` in samples."""
+        return round(self.headroom_s * self.samplerate) if self.output else 0
+
+    @property
+    def direct(self) -> bool:
+        """Whether processing happens in the device's own callback."""
+        return self.headroom_s == 0
+
+    @property
+    def has_input(self) -> bool:
+        """Whether the device's input is opened."""
+        return self.source is None or self.capture
+
+    @property
+    def devices(self) -> tuple[Any, Any]:
+        """Input and output device."""
+        if isinstance(self.device, (tuple, list)):
+            return self.device[0], self.device[1]
+        return self.device, self.device
+
+    @property
+    def recordings(self) -> tuple[Path | None, Path | None]:
+        """Paths of the dry and the wet recording."""
+        dry, wet = (None if path is None else Path(path) for path in (self.record_dry, self.record_wet))
+        return dry, wet

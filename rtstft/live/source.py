@@ -1,0 +1,75 @@
+"""Samples that take a microphone's place: a sound file's, or an array's."""
+
+from collections.abc import Iterator
+from os import PathLike, fspath
+from typing import TypeAlias
+
+import numpy as np
+
+from rtstft.arrays import check_samples, chunks
+from rtstft.errors import AudioError, FileError
+from rtstft.file.source import Source
+from rtstft.live.ring import Samples
+
+SourceSpec: TypeAlias = str | PathLike[str] | Samples
+_CHUNK = 65536
+
+
+class SampleSource:
+    """Reads a file or an array from start to end, in blocks of any length, then gives zeros.
+
+    Attributes:
+        samples: length, once the end has been reached; None before.
+    """
+
+    def __init__(self, spec: SourceSpec, samplerate: float, channels: int) -> None:
+        self._file: Source | None = None
+        if isinstance(spec, np.ndarray):
+            array = check_samples(spec).astype(np.float32)
+            found = array.shape[1]
+            self._blocks: Iterator[Samples] = chunks(array, _CHUNK)
+        else:
+            self._file = Source(spec)
+            found = self._file.channels
+            if self._file.samplerate != samplerate:
+                rate = self._file.samplerate
+                self.close()
+                raise FileError(
+                    f"{fspath(spec)} has {rate} Hz, the stream {samplerate:g}: open it with samplerate={rate}"
+                )
+            self._blocks = _blocks(self._file)
+        if found != channels:
+            self.close()
+            raise AudioError(
+                f"source has {found} channels, the stream {channels}: open it with channels={found}"
+            )
+        self._rest: Samples = np.empty((0, channels), np.float32)
+        self._given = 0
+        self.samples: int | None = None
+
+    def fill(self, out: Samples) -> None:
+        """The next samples into `out`, shape (n, channels)."""
+        done = 0
+        while done < len(out) and self.samples is None:
+            if not len(self._rest):
+                block = next(self._blocks, None)
+                if block is None:
+                    self.samples = self._given
+                    break
+                self._rest = block
+            part = self._rest[: len(out) - done]
+            out[done : done + len(part)] = part
+            done += len(part)
+            self._given += len(part)
+            self._rest = self._rest[len(part) :]
+        out[done:] = 0
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _blocks(source: Source) -> Iterator[Samples]:
+    while len(block := source.read(np.dtype(np.float32))):
+        yield block

@@ -1,0 +1,206 @@
+"""Stream: microphone to callback to loudspeaker."""
+
+from collections.abc import Iterable
+from os import PathLike
+from types import TracebackType
+from typing import Self
+
+from rtstft.errors import RtstftError
+from rtstft.geometry import STFT
+from rtstft.live.duplex import DeviceName, Duplex
+from rtstft.live.engine import OnError, OnOverload
+from rtstft.live.events import Event
+from rtstft.live.isolation import IsolatedStream
+from rtstft.live.local import LocalStream
+from rtstft.live.portaudio import PortAudioDuplex
+from rtstft.live.settings import StreamSettings
+from rtstft.live.source import SourceSpec
+from rtstft.live.stats import Latency, Stats
+from rtstft.loading import load_all
+from rtstft.plugin import Callback
+
+
+class Stream:
+    """Passes every frame of a live signal through callbacks, at a latency known to the sample.
+
+    The output is `Processor`'s, sample for sample, delayed by `latency.total`. A C callback moves
+    samples between the device and two rings, and a thread of its own (or a process, with `isolate`)
+    processes them: what the rest of the program does to Python's interpreter lock takes time from
+    the headroom, and is not heard until that is used up. Then the dry signal takes over, crossfaded, and
+    the stream comes back at the same latency.
+
+        with rtstft.Stream(callback, geometry, samplerate=48_000) as stream:
+            input("Enter ends it")
+
+    Args:
+        callbacks: as for `Processor`, or names, 'file.py:name' or 'package.module:name'. With
+            `output=False` what they return is ignored.
+        geometry: the transform.
+        device: index, part of a name, or None for the system's default; a pair for input and output.
+        samplerate: in Hz.
+        channels: of input and output alike.
+        blocksize: samples per block of the device, which lowers the engine's latency (see
+            `STFT.latency`); None takes what the driver likes best, and counts on any.
+        latency: what to ask of the device: "low", "high", or seconds.
+        headroom_s: by how much processing may be late, in seconds; added to the latency. At least
+            a block. 0 processes in the device's own callback, which waits for Python's interpreter lock:
+            the least latency, and an xrun whenever another thread holds it for long.
+        isolate: run device and engine in a process of their own, which shares no interpreter lock
+            with this one. Callbacks are then sent there: functions and classes from the top of a
+            module, or names.
+        on_overload: what is heard while callbacks take longer than there is time, averaged over half a
+            second: "dry" the input, "hold" the last processed frame, "mute" nothing. Callbacks are
+            tried again until they are fast.
+        on_error: a frame whose callback raises, or leaves NaN or Inf, stays "dry" and is counted, or the
+            stream is to "stop".
+        source: a sound file, or floats of shape (samples, channels), instead of the microphone; the
+            stream ends with it.
+        output: False opens no output: callbacks look, nothing is heard.
+        record_dry, record_wet: sound files for what came in and what went out, on the same
+            time, 32-bit float; complete when the stream is closed.
+        overwrite: replace existing recordings.
+        fade_in_s: seconds over which the output begins.
+        reconnect: wait for a device that is gone and go on, faded in, instead of ending.
+        flight_recorder_s: keep the last seconds of input, and write them as WAV, with parameters and
+            frame times as JSON, on an overload or xrun, for `rtstft process` to replay; 0 for not.
+        flight_recorder_folder: where to.
+        planner_effort: as for `Processor`.
+        duplex: another device than the system's, such as a `rtstft.live.FakeDuplex`.
+
+    Raises:
+        StreamError: the device cannot be opened as asked.
+        MissingExtraError: PortAudio is not installed.
+        AudioError, PluginError: as `Processor`; or an argument that cannot be.
+        FileError: a recording cannot be written, or a source not read.
+    """
+
+    def __init__(
+        self,
+        callbacks: Callback | str | Iterable[Callback | str],
+        geometry: STFT,
+        *,
+        device: DeviceName | tuple[DeviceName, DeviceName] = None,
+        samplerate: float = 48_000,
+        channels: int = 1,
+        blocksize: int | None = None,
+        latency: str | float = "low",
+        headroom_s: float = 0.03,
+        isolate: bool = False,
+        on_overload: OnOverload = "dry",
+        on_error: OnError = "dry",
+        source: SourceSpec | None = None,
+        output: bool = True,
+        record_dry: str | PathLike[str] | None = None,
+        record_wet: str | PathLike[str] | None = None,
+        overwrite: bool = False,
+        fade_in_s: float = 0.0,
+        reconnect: bool = False,
+        flight_recorder_s: float = 0.0,
+        flight_recorder_folder: str | PathLike[str] = ".",
+        planner_effort: str = "estimate",
+        duplex: Duplex | None = None,
+    ) -> None:
+        settings = StreamSettings(
+            callbacks=callbacks,
+            geometry=geometry,
+            device=device,
+            samplerate=samplerate,
+            channels=channels,
+            blocksize=blocksize,
+            latency=latency,
+            headroom_s=headroom_s,
+            on_overload=on_overload,
+            on_error=on_error,
+            source=source,
+            output=output,
+            record_dry=record_dry,
+            record_wet=record_wet,
+            overwrite=overwrite,
+            fade_in_s=fade_in_s,
+            reconnect=reconnect,
+            flight_recorder_s=flight_recorder_s,
+            flight_recorder_folder=flight_recorder_folder,
+            planner_effort=planner_effort,
+        )
+        device_or_fake = PortAudioDuplex() if duplex is None else duplex
+        self._stream: LocalStream | IsolatedStream
+        if isolate:
+            self._stream = IsolatedStream(settings, device_or_fake)
+        else:
+            self._stream = LocalStream(settings, load_all(callbacks), device_or_fake)
+
+    @property
+    def active(self) -> bool:
+        """Whether samples are moving: False before `start`, after `stop`, and when the stream has ended."""
+        return self._stream.active
+
+    @property
+    def latency(self) -> Latency:
+        """The latency budget, part by part, in samples; it does not change."""
+        return self._stream.latency
+
+    @property
+    def stats(self) -> Stats:
+        """A snapshot of the stream's counts and load."""
+        return self._stream.stats
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What has happened: errors, overloads, restarts, and what the system did not allow."""
+        return self._stream.events
+
+    @property
+    def bypass(self) -> bool:
+        """Leaves all callbacks out, from a frame boundary on and at the same latency; may be set."""
+        return self._stream.bypass
+
+    @bypass.setter
+    def bypass(self, on: bool) -> None:
+        self._stream.bypass = on
+
+    def set(self, plugin: str | None = None, /, **values: object) -> None:
+        """Sets attributes of a plugin, between two frames.
+
+        Args:
+            plugin: class name of the plugin; may be left out if only one has the attributes.
+            values: `set(threshold_db=-40)`.
+
+        Raises:
+            StreamError: none of the plugins, or more than one, has such an attribute.
+        """
+        self._stream.set(plugin, values)
+
+    def start(self) -> None:
+        """Starts; returns once the device runs. StreamError if it does not."""
+        self._stream.start()
+
+    def stop(self) -> None:
+        """Stops; the stream may be started again, from silence."""
+        self._stream.stop()
+
+    def close(self) -> None:
+        """Stops for good, completes the recordings and gives the device back."""
+        self._stream.close()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the stream has ended of itself: True; or for `timeout` seconds: False."""
+        return self._stream.wait(timeout)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.close()
+        failure: RtstftError | None = self._stream.error
+        if failure is None:
+            return
+        if error is None:
+            raise failure
+        error.add_note(f"and the stream: {failure}")
