@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from rtstft.cli import demo, info, process
+from rtstft.cli import demo, devices, doctor, info, latency, live, process
 from rtstft.errors import PluginError, RtstftError
 
 app = typer.Typer(
@@ -19,6 +19,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("process")(process.process)
+app.command("live")(live.live)
+app.command("devices")(devices.devices)
+app.command("latency")(latency.latency)
+app.command("doctor")(doctor.doctor)
 app.command("info")(info.info)
 app.command("demo")(demo.demo)
 

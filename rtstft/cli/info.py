@@ -21,6 +21,7 @@ def info(
     win_length: options.WinLength = None,
     window: options.WindowName = None,
     latency_ms: options.LatencyMs = None,
+    synthesis: options.SynthesisName = None,
     samplerate: Annotated[float | None, typer.Option(help="In Hz; default FILE's, or 48000.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
@@ -33,7 +34,9 @@ def info(
             facts["file"] = _file_facts(source)
         samplerate = samplerate or source.samplerate
     rate = samplerate or 48_000.0
-    geometry = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms).geometry(rate)
+    geometry = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis).geometry(
+        rate
+    )
     facts["geometry"] = _geometry_facts(geometry, rate)
     if as_json:
         print(json.dumps(facts))

@@ -35,17 +35,22 @@ LatencyMs: TypeAlias = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+SynthesisName: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--synthesis", help="dual, same, ola; default dual.", rich_help_panel=_PANEL),
+]
 
 
 @dataclass(frozen=True)
 class GeometryOptions:
-    """The five options above, as they were given."""
+    """The six options above, as they were given."""
 
     n_fft: int
     hop_length: int | None
     win_length: int | None
     window: str | None
     latency_ms: float | None
+    synthesis: str | None
 
     def geometry(self, samplerate: float) -> STFT:
         """The geometry described; GeometryError if the options contradict each other."""
@@ -53,11 +58,12 @@ class GeometryOptions:
             window = parse_window("hann" if self.window is None else self.window)
             given = {"hop_length": self.hop_length, "win_length": self.win_length}
             sizes: dict[str, Any] = {name: size for name, size in given.items() if size is not None}
-            return STFT(self.n_fft, window=window, **sizes)
-        if (self.hop_length, self.win_length, self.window) != (None, None, None):
+            synthesis = parse_window("dual" if self.synthesis is None else self.synthesis)
+            return STFT(self.n_fft, window=window, synthesis=synthesis, **sizes)
+        if (self.hop_length, self.win_length, self.window, self.synthesis) != (None,) * 4:
             raise GeometryError(
                 "--latency-ms chooses hop, length and shape of the window: "
-                "leave out --hop-length, --win-length and --window"
+                "leave out --hop-length, --win-length, --window and --synthesis"
             )
         return STFT.for_latency(self.latency_ms / 1000, samplerate, n_fft=self.n_fft)
 

@@ -34,6 +34,7 @@ def process(
     win_length: options.WinLength = None,
     window: options.WindowName = None,
     latency_ms: options.LatencyMs = None,
+    synthesis: options.SynthesisName = None,
     planner_effort: Annotated[
         Effort, typer.Option(help="How long FFTW may look for a fast plan.")
     ] = "estimate",
@@ -53,7 +54,7 @@ def process(
     # What a callback prints must not end up in the sound.
     with redirect_stdout(sys.stderr) if target == "-" else nullcontext():
         callbacks = [load(spec) for spec in callback or []]
-        chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms)
+        chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
         bar = _progress_bar(shown=not (quiet or as_json) and sys.stderr.isatty())
         with Source(source) as opened, bar as progress:
             report = process_source(

@@ -42,6 +42,9 @@ class DeviceXruns:
     def __add__(self, other: "DeviceXruns") -> "DeviceXruns":
         return DeviceXruns(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
+    def __sub__(self, other: "DeviceXruns") -> "DeviceXruns":
+        return DeviceXruns(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))
+
     @property
     def total(self) -> int:
         """Sum of all kinds."""

@@ -117,10 +117,9 @@ class FlightRecorder:
         geometry = self._geometry
         words += ["--n-fft", str(geometry.n_fft), "--hop-length", str(geometry.hop_length)]
         words += ["--win-length", str(geometry.win_length)]
-        if isinstance(geometry.window, str):
-            words += ["--window", geometry.window]
-        elif all(isinstance(part, (str, int, float)) for part in geometry.window[:1]):
-            words += ["--window", ":".join(map(str, geometry.window))]
+        for option, spec in (("--window", geometry.window), ("--synthesis", geometry.synthesis)):
+            if isinstance(spec, str) or isinstance(spec[0], str):
+                words += [option, spec if isinstance(spec, str) else ":".join(map(str, spec))]
         return shlex.join(words)
 
 

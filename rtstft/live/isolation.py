@@ -27,7 +27,7 @@ _START_S = 30.0  # an interpreter has to start and import
 _ANSWER_S = 10.0
 _POLL_S = 0.05
 _SWITCH_INTERVAL_S = 0.001
-_KEPT = ("stats", "events", "error", "latency", "bypass")
+_KEPT = ("blocksize", "stats", "events", "error", "latency", "bypass")
 
 
 class IsolatedStream:
@@ -69,6 +69,11 @@ class IsolatedStream:
             return bool(self._get("active"))
         except StreamError:
             return False
+
+    @property
+    def blocksize(self) -> int:
+        """As LocalStream's."""
+        return int(self._get("blocksize"))
 
     @property
     def latency(self) -> Latency:

@@ -15,7 +15,7 @@ from rtstft.live.flight import FlightRecorder
 from rtstft.live.priority import CalmCollector
 from rtstft.live.recorder import Recorder
 from rtstft.live.ring import Samples
-from rtstft.live.session import Session
+from rtstft.live.session import Session, Tap
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import SampleSource
 from rtstft.live.stats import Latency, Stats
@@ -28,8 +28,15 @@ _FADE_BACK_S = 0.05
 class LocalStream:
     """What `Stream` describes, with the engine in this process and `duplex` for a device."""
 
-    def __init__(self, settings: StreamSettings, callbacks: list[Any], duplex: Duplex) -> None:
+    def __init__(
+        self,
+        settings: StreamSettings,
+        callbacks: list[Any],
+        duplex: Duplex,
+        listener: Tap | None = None,
+    ) -> None:
         self._settings = settings
+        self._listener = listener
         self._duplex = duplex
         self._events = EventLog()
         self._engine = LiveEngine(
@@ -87,6 +94,11 @@ class LocalStream:
         return not self._ended.is_set()
 
     @property
+    def blocksize(self) -> int:
+        """Longest block of the device so far, in samples."""
+        return self._duplex.blocksize
+
+    @property
     def latency(self) -> Latency:
         """The latency budget."""
         device_in, device_out = self._duplex.latencies
@@ -105,7 +117,7 @@ class LocalStream:
         """A snapshot of the counts."""
         engine, load = self._engine, self._engine.load
         out, dropped, starved = self._counts
-        xruns = self._past_xruns + self._duplex.xruns
+        xruns = self._xruns
         peaks, self._peaks = self._peaks, [0.0, 0.0]
         return Stats(
             samples_in=out + dropped,
@@ -215,12 +227,23 @@ class LocalStream:
             self._past[2] + now[2],
         )
 
+    @property
+    def _xruns(self) -> DeviceXruns:
+        session = self._session
+        return self._past_xruns if session is None else self._past_xruns + session.xruns
+
     def _new_session(self, fade_in_s: float) -> Session:
         settings = self._settings
         if settings.source is not None and self._source is None:
             self._source = SampleSource(settings.source, settings.samplerate, settings.channels)
         self._session = Session(
-            self._duplex, self._engine, settings, self._source, self._tap, fade_in_s=fade_in_s
+            self._duplex,
+            self._engine,
+            settings,
+            self._source,
+            self._tap,
+            self._events,
+            fade_in_s=fade_in_s,
         )
         return self._session
 
@@ -233,9 +256,7 @@ class LocalStream:
         finally:
             out, dropped, starved = session.counts
             self._past = (self._past[0] + out, self._past[1] + dropped, self._past[2] + starved)
-            self._past_xruns = self._past_xruns + self._duplex.xruns
-            if session.priority:
-                self._events.add(f"worker ran at {session.priority}")
+            self._past_xruns = self._past_xruns + session.xruns
 
     def _supervise(self) -> None:
         try:
@@ -294,12 +315,14 @@ class LocalStream:
                 recorder.put(samples)
         if self._flight is not None and len(dry):
             self._flight.put(dry)
+        if self._listener is not None:
+            self._listener(dry, wet)
 
     def _note_alarms(self) -> None:
         if self._flight is None:
             return
         starved = self._counts[2]
-        alarms = (self._past_xruns + self._duplex.xruns).total + starved + self._engine.overload.count
+        alarms = self._xruns.total + starved + self._engine.overload.count
         if alarms > self._alarms:
             self._flight.write(
                 "overload" if self._engine.overload.active else "xrun",

@@ -23,6 +23,7 @@ class Overload:
     frame; once they are fast again, three times in a row, they are back.
 
     Attributes:
+        enabled: whether it is to begin at all.
         active: callbacks are left out.
         probing: they are to be timed on the next frame.
         count: overloads so far.
@@ -39,6 +40,7 @@ class Overload:
         # A steady sinusoid of bin k turns by this much from one frame to the next.
         turn = 2j * np.pi * np.arange(geometry.bins) * geometry.hop_length / geometry.n_fft
         self._advance = np.exp(turn).astype(np.complex64)
+        self.enabled = True
         self.active = False
         self.probing = False
         self.count = 0
@@ -50,7 +52,7 @@ class Overload:
         now = perf_counter()
         if self.active:
             self.probing = now >= self._next_probe
-        elif self._mean_load > 1:
+        elif self._mean_load > 1 and self.enabled:
             self.active = True
             self.count += 1
             self._fast_probes = 0

@@ -10,12 +10,13 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
 from rtstft.errors import MissingExtraError, StreamError
-from rtstft.live.duplex import DeviceXruns, DuplexSettings
+from rtstft.live.duplex import DeviceName, DeviceXruns, DuplexSettings
 
 _ANSWER_S = 1.0
 _GONE = "the sound device is gone (unplugged, or its server has ended)"
@@ -63,6 +64,18 @@ def devices() -> list[dict[str, Any]]:
     ]
 
 
+def names(chosen: tuple[DeviceName, DeviceName]) -> tuple[str, str]:
+    """Names of an input and an output device; StreamError if there is none of that name."""
+    sd = load()
+    try:
+        return (
+            str(sd.query_devices(chosen[0], "input")["name"]),
+            str(sd.query_devices(chosen[1], "output")["name"]),
+        )
+    except (sd.PortAudioError, ValueError) as error:
+        raise StreamError(_explain(error)) from error
+
+
 class PortAudioDuplex:
     """A Duplex on one or two of the system's devices."""
 
@@ -84,16 +97,13 @@ class PortAudioDuplex:
         self._started = False
         self._samplerate = settings.samplerate
         try:
+            self._on_jack = _is_on_jack(sd, settings)
+            if self._on_jack and settings.blocksize == _jack_period(sd, settings):
+                settings = replace(settings, blocksize=None)  # or PortAudio would buffer a block of its own
             self._run = (_Ringed if settings.handler is None else _Direct)(settings)
-            stream = self._run.stream
-            parts = stream.device if isinstance(stream.device, tuple) else (stream.device,)
-            apis = [sd.query_hostapis(sd.query_devices(part)["hostapi"])["name"] for part in parts]
         except (sd.PortAudioError, ValueError) as error:
-            raise StreamError(
-                f"the device cannot be opened: {error} (rtstft devices lists what there is)"
-            ) from error
-        self._on_jack = _JACK in apis
-        latency = stream.latency
+            raise StreamError(_explain(error)) from error
+        latency = self._run.stream.latency
         if not isinstance(latency, tuple):
             latency = (latency, 0.0) if settings.input is not None else (0.0, latency)
         self._latencies = (round(latency[0] * self._samplerate), round(latency[1] * self._samplerate))
@@ -321,6 +331,36 @@ def _options(settings: DuplexSettings) -> dict[str, Any]:
         "clip_off": True,
         "dither_off": True,
     }
+
+
+def _explain(error: Exception) -> str:
+    return f"the device cannot be opened: {error} (rtstft devices lists what there is)"
+
+
+def _is_on_jack(sd: Any, settings: DuplexSettings) -> bool:
+    kind = "output" if settings.input is None else "input"
+    info = sd.query_devices(settings.devices[kind == "output"], kind)
+    return bool(sd.query_hostapis(info["hostapi"])["name"] == _JACK)
+
+
+def _jack_period(sd: Any, settings: DuplexSettings) -> int | None:
+    """Block length of the JACK server, which PortAudio does not tell otherwise than by a block."""
+    if settings.blocksize is None:
+        return None
+    lengths: list[int] = []
+    arrived = threading.Event()
+
+    def note(_: Any, count: int, *__: Any) -> None:
+        lengths.append(count)
+        arrived.set()
+
+    kind = sd.RawOutputStream if settings.input is None else sd.RawInputStream
+    with kind(
+        **{**_options(settings), "device": settings.devices[settings.input is None], "blocksize": 0},
+        callback=note,
+    ):
+        arrived.wait(_ANSWER_S)
+    return lengths[0] if lengths else None
 
 
 def _shut(stream: Any) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any
 
-_REALTIME_PRIORITY = 10
+_REALTIME_PRIORITY = 1  # below the sound system's own threads
 _NICE = -11
 
 

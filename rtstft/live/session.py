@@ -8,8 +8,9 @@ from time import monotonic
 import numpy as np
 
 from rtstft.errors import StreamError
-from rtstft.live.duplex import Duplex, DuplexSettings
+from rtstft.live.duplex import DeviceXruns, Duplex, DuplexSettings
 from rtstft.live.engine import LiveEngine
+from rtstft.live.events import EventLog
 from rtstft.live.playout import Playout
 from rtstft.live.priority import raise_priority
 from rtstft.live.ring import Ring, Samples
@@ -31,8 +32,7 @@ class Session:
     and the device's health, and handing to `tap` what went in and out.
 
     Attributes:
-        error: what ended the worker, or None.
-        priority: what the worker's thread got, in words.
+        error: what ended the processing, or None.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Session:
         settings: StreamSettings,
         source: SampleSource | None,
         tap: Tap,
+        events: EventLog,
         *,
         fade_in_s: float,
     ) -> None:
@@ -56,6 +57,7 @@ class Session:
         self._engine = engine
         self._source = source
         self._tap = tap
+        self._events = events
         self._has_output = settings.output
         self._has_input = settings.has_input
         self._direct = settings.direct
@@ -63,12 +65,12 @@ class Session:
         self._filled = 0  # end of the input samples that a source has put into the ring
         self._tapped_in = self._tapped_out = 0
         self._clock_seen, self._clock_seen_at = 0, math.inf
+        self._first_xruns = DeviceXruns()
         self._stopping = threading.Event()
         self._block: Samples = np.zeros((_CHUNK, channels), np.float32)
         self._result: Samples = np.zeros((_CHUNK, channels), np.float32)
         self._worker = threading.Thread(target=self._work, name="rtstft worker", daemon=True)
         self.error: BaseException | None = None
-        self.priority = ""
         self._playout = Playout(
             self._output,
             self._input if settings.on_overload == "dry" and not settings.capture else None,
@@ -99,6 +101,11 @@ class Session:
         return self._playout.counts
 
     @property
+    def xruns(self) -> DeviceXruns:
+        """What the driver has reported since the first block: before it, nothing was heard."""
+        return self._duplex.xruns - self._first_xruns
+
+    @property
     def finished(self) -> bool:
         """Whether a source has come to its end, and the last of it to the loudspeaker."""
         if self._source is None or self._source.samples is None:
@@ -125,6 +132,7 @@ class Session:
                 f"blocks of {blocksize}: expected headroom_s of at least {blocksize / rate:.4g}, "
                 f"or 0 to process in the device's own callback"
             )
+        self._first_xruns = self._duplex.xruns
         self._clock_seen_at = monotonic()
         if not self._direct:
             self._worker.start()
@@ -173,7 +181,7 @@ class Session:
 
     def _work(self) -> None:
         try:
-            self.priority = raise_priority()
+            self._events.add(f"worker runs at {raise_priority()}")
             grain = self._engine.grain
             while not self._stopping.is_set():
                 self._duplex.wait(self._position + grain, timeout=0.1)

@@ -1,7 +1,7 @@
 """StreamSettings: what a stream was asked for, checked; can be sent to another process."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from rtstft.errors import AudioError
 from rtstft.geometry import STFT
 from rtstft.live.duplex import DeviceName
 from rtstft.live.engine import OnError, OnOverload
+from rtstft.live.ring import Samples
 from rtstft.live.source import SourceSpec
 from rtstft.plugin import Callback
 
@@ -19,26 +20,26 @@ from rtstft.plugin import Callback
 class StreamSettings:
     """The arguments of `Stream`, which describes them."""
 
-    callbacks: Callback | str | Iterable[Callback | str]
     geometry: STFT
-    device: DeviceName | tuple[DeviceName, DeviceName]
     samplerate: float
     channels: int
-    blocksize: int | None
-    latency: str | float
-    headroom_s: float
-    on_overload: OnOverload
-    on_error: OnError
-    source: SourceSpec | None
-    output: bool
-    record_dry: str | PathLike[str] | None
-    record_wet: str | PathLike[str] | None
-    overwrite: bool
-    fade_in_s: float
-    reconnect: bool
-    flight_recorder_s: float
-    flight_recorder_folder: str | PathLike[str]
-    planner_effort: str
+    callbacks: Callback | str | Iterable[Callback | str] = ()
+    device: DeviceName | tuple[DeviceName, DeviceName] = None
+    blocksize: int | None = None
+    latency: str | float = "low"
+    headroom_s: float = 0.03
+    on_overload: OnOverload = "dry"
+    on_error: OnError = "dry"
+    source: SourceSpec | None = None
+    output: bool = True
+    record_dry: str | PathLike[str] | None = None
+    record_wet: str | PathLike[str] | None = None
+    overwrite: bool = False
+    fade_in_s: float = 0.0
+    reconnect: bool = False
+    flight_recorder_s: float = 0.0
+    flight_recorder_folder: str | PathLike[str] = "."
+    planner_effort: str = "estimate"
     capture: bool = False
     """Whether input is taken although a source stands in for it."""
 
@@ -63,6 +64,10 @@ class StreamSettings:
             )
         if not self.output and self.record_wet is not None:
             raise AudioError("record_wet with output=False: nothing goes out that could be recorded")
+
+    def listening_to(self, source: Samples) -> "StreamSettings":
+        """The same with `source` for what is played, and the device's input taken as well."""
+        return replace(self, source=source, capture=True)
 
     @property
     def headroom(self) -> int:

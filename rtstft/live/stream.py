@@ -135,6 +135,11 @@ class Stream:
         return self._stream.active
 
     @property
+    def blocksize(self) -> int:
+        """Longest block of the device so far, in samples; 0 before the first."""
+        return self._stream.blocksize
+
+    @property
     def latency(self) -> Latency:
         """The latency budget, part by part, in samples; it does not change."""
         return self._stream.latency

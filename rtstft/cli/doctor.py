@@ -1,0 +1,126 @@
+"""`rtstft doctor`: whether this machine, this geometry and these callbacks go together live."""
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+
+from rtstft.cli import live_options, options
+from rtstft.errors import RtstftError
+from rtstft.geometry import STFT
+from rtstft.live import Stream
+from rtstft.live.checkup import Checkup, check_up, recommend_headroom
+from rtstft.loading import load_all
+
+
+def doctor(
+    input: live_options.Input = None,
+    output: live_options.Output = None,
+    samplerate: live_options.Samplerate = 48_000,
+    channels: live_options.Channels = 1,
+    blocksize: live_options.Blocksize = None,
+    callback: live_options.Callback = None,
+    seconds: Annotated[float, typer.Option(help="Length of each of the two timings.")] = 3.0,
+    n_fft: options.NFft = 1024,
+    hop_length: options.HopLength = None,
+    win_length: options.WinLength = None,
+    window: options.WindowName = None,
+    latency_ms: options.LatencyMs = None,
+    synthesis: options.SynthesisName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+) -> None:
+    """Time this geometry and these callbacks on this machine, try the device, recommend settings."""
+    if not 0 < seconds < 1000:
+        raise typer.BadParameter(f"--seconds {seconds:g}, expected more than 0")
+    chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
+    geometry = chosen.geometry(samplerate)
+    callbacks = load_all(callback or [])
+    timings = [
+        check_up(callbacks, geometry, samplerate, channels, seconds=seconds, busy=busy)
+        for busy in (False, True)
+    ]
+    device, found, block = _try_device(
+        live_options.device(input), live_options.device(output), samplerate, channels, blocksize, geometry
+    )
+    hop_s = geometry.hop_length / samplerate
+    block_s = (block or geometry.hop_length) / samplerate
+    quiet, crowded = timings
+    advice = _advice(quiet, crowded, hop_s, block_s)
+    if as_json:
+        facts = {
+            "hop_ms": hop_s * 1e3,
+            "alone": dataclasses.asdict(quiet),
+            "busy": dataclasses.asdict(crowded),
+            "device": {"works": found, "blocksize": block, "text": device},
+            "headroom_s": recommend_headroom(crowded, block_s),
+            "advice": advice,
+        }
+        print(json.dumps(facts))
+        return
+    print(f"{geometry:{samplerate}}")
+    print(
+        f"\n{'frame, of its hop of ' + format(hop_s * 1e3, '.2f') + ' ms':<34}{'p50':>8}{'p99':>8}{'p99.9':>8}{'max':>8}"
+    )
+    for name, timing in (("alone", quiet), ("beside a busy Python thread", crowded)):
+        shares = (timing.p50_s, timing.p99_s, timing.p999_s, timing.max_s)
+        print(f"{name:<34}" + "".join(f"{share / hop_s:>8.0%}" for share in shares))
+    print(f"{'longest garbage collection':<34}{crowded.gc_pause_max_s * 1e3:>8.1f} ms")
+    print(f"{'thread priority':<34}{quiet.priority}")
+    print(f"{'device':<34}{device}\n")
+    for sentence in advice:
+        print(sentence)
+
+
+def _try_device(
+    input: int | str | None,
+    output: int | str | None,
+    samplerate: float,
+    channels: int,
+    blocksize: int | None,
+    geometry: STFT,
+) -> tuple[str, bool, int | None]:
+    """What a second of silence through the device tells; whether it works; its block length."""
+    try:
+        stream = Stream(
+            [],
+            geometry,
+            device=(input, output),
+            samplerate=samplerate,
+            channels=channels,
+            blocksize=blocksize,
+            headroom_s=0.1,
+            fade_in_s=10.0,
+        )
+        with stream:
+            stream.wait(1.0)
+            stats, latency, block = stream.stats, stream.latency, stream.blocksize
+    except RtstftError as error:
+        return f"does not work: {error}", False, None
+    text = f"blocks of {block}, latency in {latency.input} out {latency.output} samples, {stats.xruns} xruns in 1 s"
+    return text, True, block
+
+
+def _advice(quiet: Checkup, crowded: Checkup, hop_s: float, block_s: float) -> list[str]:
+    advice = []
+    if quiet.p50_s > hop_s:
+        factor = quiet.p50_s / hop_s
+        advice.append(
+            f"The callbacks are {factor:.1f} times too slow for this hop: make them faster, or the hop "
+            f"{2 ** max(1, round(factor + 0.5) - 1).bit_length()} times as long."
+        )
+    elif quiet.p99_s > 0.7 * hop_s:
+        advice.append("One frame in a hundred comes close to its hop's time: a longer hop would be safer.")
+    else:
+        advice.append(f"Hop: good as it is, a frame takes {quiet.p50_s / hop_s:.1%} of its time.")
+    headroom = recommend_headroom(crowded, block_s)
+    alone = recommend_headroom(quiet, block_s)
+    advice.append(
+        f"Headroom: {alone * 1e3:.0f} ms (--headroom-ms {alone * 1e3:.0f}) with isolate=True, as rtstft live does; "
+        f"{headroom * 1e3:.0f} ms inside a program whose other threads are busy in Python."
+    )
+    advice.append(
+        f"Block: {block_s * 1e3:.2f} ms. Shorter blocks cost time, longer ones latency; give blocksize, "
+        f"and the engine's latency falls by what it has in common with the hop."
+    )
+    return advice
