@@ -56,6 +56,11 @@ def is_finite_number(value: object) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) and bool(np.isfinite(value))
 
 
+def is_within(x: RealArray, limit: float) -> bool:
+    """Whether all of `x` is between `-limit` and `limit`; NaN is not."""
+    return x.size == 0 or bool(np.maximum.reduce(x, None) < limit and np.minimum.reduce(x, None) > -limit)
+
+
 def check_out(out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """AudioError unless `out` is a writeable array of this shape and dtype."""
     if not isinstance(out, np.ndarray):

@@ -60,7 +60,8 @@ def doctor(
         return
     print(f"{geometry:{samplerate}}")
     print(
-        f"\n{'frame, of its hop of ' + format(hop_s * 1e3, '.2f') + ' ms':<34}{'p50':>8}{'p99':>8}{'p99.9':>8}{'max':>8}"
+        f"\n{f'a frame, in parts of {hop_s * 1e3:.2f} ms':<34}"
+        + "".join(f"{name:>8}" for name in ("p50", "p99", "p99.9", "max"))
     )
     for name, timing in (("alone", quiet), ("beside a busy Python thread", crowded)):
         shares = (timing.p50_s, timing.p99_s, timing.p999_s, timing.max_s)
@@ -97,7 +98,10 @@ def _try_device(
             stats, latency, block = stream.stats, stream.latency, stream.blocksize
     except RtstftError as error:
         return f"does not work: {error}", False, None
-    text = f"blocks of {block}, latency in {latency.input} out {latency.output} samples, {stats.xruns} xruns in 1 s"
+    text = (
+        f"blocks of {block}, latency in {latency.input} out {latency.output} samples, "
+        f"{stats.xruns} xruns in 1 s"
+    )
     return text, True, block
 
 
@@ -116,7 +120,7 @@ def _advice(quiet: Checkup, crowded: Checkup, hop_s: float, block_s: float) -> l
     headroom = recommend_headroom(crowded, block_s)
     alone = recommend_headroom(quiet, block_s)
     advice.append(
-        f"Headroom: {alone * 1e3:.0f} ms (--headroom-ms {alone * 1e3:.0f}) with isolate=True, as rtstft live does; "
+        f"Headroom: {alone * 1e3:.0f} ms (--headroom-ms {alone * 1e3:.0f}) isolated, as rtstft live is; "
         f"{headroom * 1e3:.0f} ms inside a program whose other threads are busy in Python."
     )
     advice.append(

@@ -74,8 +74,8 @@ def _lines(found: RoundTrip) -> list[str]:
         lines.append(f"processing deviates by {found.processing_deviation:+} samples: please report this")
     if found.device_deviation:
         lines.append(
-            f"the device part deviates by {found.device_deviation:+} samples: its driver reports another latency "
-            f"than it has, or the loop has one of its own"
+            f"the device part deviates by {found.device_deviation:+} samples: its driver reports another "
+            f"latency than it has, or the loop has one of its own"
         )
     if not (found.processing_deviation or found.device_deviation):
         lines.append("measured and budget agree to the sample")

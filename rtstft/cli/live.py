@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _FADE_IN_S = 0.5
 _REFRESH_S = 0.1
 _BUILT_IN = re.compile(
-    r"built-?in|internal|macbook|imac|hda |realtek|\balc\d|sof-|microphone array|^(default|sysdefault|pulse|pipewire)$",
+    r"built-?in|internal|macbook|imac|hda |realtek|\balc\d|sof-|microphone array"
+    r"|^(default|sysdefault|pulse|pipewire)$",
     re.IGNORECASE,
 )
 _NOT_HEARD = re.compile(r"head(phone|set)|hdmi|displayport|usb|line", re.IGNORECASE)

@@ -11,8 +11,10 @@ from typing import Protocol, TypeAlias
 
 from rtstft.live.ring import Ring, Samples
 
-Handler: TypeAlias = Callable[[Samples, Samples], None]
-"""`handler(input, output)`, both (n, channels): fills `output` within the device's own callback."""
+Handler: TypeAlias = Callable[[Samples | None, Samples | None], None]
+"""`handler(input, output)`, both (n, channels): fills `output` within the device's own callback.
+
+None stands for a direction that is not open."""
 DeviceName: TypeAlias = int | str | None
 """Index, part of the name, or None for the system's default."""
 

@@ -1,6 +1,5 @@
 """LiveEngine: a Processor that goes on whatever callbacks and microphones do, and measures itself."""
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterable
 from time import perf_counter
@@ -8,6 +7,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from rtstft.arrays import is_within
 from rtstft.errors import PluginError, StreamError
 from rtstft.geometry import STFT
 from rtstft.live.events import EventLog
@@ -64,7 +64,7 @@ class LiveEngine(Processor):
         self.stop_requested = False
         self._pending: deque[tuple[object, str, object]] = deque()
         self._hop_s = geometry.hop_length / samplerate
-        self.overload = Overload(geometry, self._hop_s, on_overload, events)
+        self.overload = Overload(self._hop_s, on_overload, events)
         super().__init__(
             callbacks,
             geometry,
@@ -128,8 +128,7 @@ class LiveEngine(Processor):
 
     def run(self, block: Samples, out: Samples) -> None:
         """Processes `block` into `out`, both (n, channels), n a multiple of `grain`; may change `block`."""
-        flat = block.reshape(-1)
-        if not math.isfinite(np.dot(flat, flat)):
+        if not is_within(block, _LOUDEST):
             self._sanitise(block)
         before = self.frames
         started = perf_counter()

@@ -34,6 +34,7 @@ class FakeDuplex:
         self.xruns = DeviceXruns()
         self.failure = ""
         self._released = (0, 0)
+        self._releases = 0
         self.plugged = True
 
     def open(self, settings: DuplexSettings) -> None:
@@ -70,7 +71,8 @@ class FakeDuplex:
         given = np.zeros((count, self._channels), np.float32)
         self._await_room(count)
         if settings.handler is not None:
-            settings.handler(samples, given)
+            ends = settings.input, settings.output
+            settings.handler(*(None if end is None else side for end, side in zip(ends, (samples, given))))
         if settings.input is not None:
             settings.input.write(self.captured, samples)
         if settings.output is not None:
@@ -97,6 +99,13 @@ class FakeDuplex:
         if not done:
             raise StreamError(f"the stream has not come to rest within {timeout:g} s")
 
+    def attended(self, timeout: float = 10.0) -> None:
+        """Returns when the stream has looked after the device once more, whatever its callbacks do."""
+        with self._changed:
+            enough = self._releases + 2  # the first may have begun before
+            if not self._changed.wait_for(lambda: not self._running or self._releases >= enough, timeout):
+                raise StreamError(f"nobody has looked after the device for {timeout:g} s")
+
     def unplug(self) -> None:
         """The device is gone: its clock stands still, and it cannot be opened until `plug`."""
         self.plugged = False
@@ -120,6 +129,7 @@ class FakeDuplex:
     def release(self, captured: int, played: int) -> None:
         """As Duplex.release."""
         with self._changed:
+            self._releases += 1
             self._released = (max(captured, self._released[0]), max(played, self._released[1]))
             self._changed.notify_all()
 

@@ -1,14 +1,16 @@
 """Guard: what stands between a live stream and one of its callbacks."""
 
-from math import isfinite
 from time import perf_counter
 from typing import Protocol
 
 import numpy as np
 
+from rtstft.arrays import is_within
 from rtstft.errors import PluginError
 from rtstft.plugin import NotFiniteError, Stage, store
 from rtstft.types import ComplexArray
+
+_LOUDEST = 1e18
 
 
 class Supervisor(Protocol):
@@ -29,8 +31,8 @@ class Supervisor(Protocol):
 class Guard:
     """Calls a stage; where it fails or is left out, the frame is the one it was given `lookahead` ago.
 
-    NaN and Inf, or values whose square overflows, never get past it. A plugin that left them is reset:
-    what is not finite in its memory would spoil every later frame.
+    NaN and Inf, or values so large that the inverse transform could overflow, never get past it. A
+    plugin that left them is reset: what is not finite in its memory would spoil every later frame.
 
     Attributes:
         name: the callback's.
@@ -47,6 +49,7 @@ class Guard:
         self._returns = returns
         self._given = np.zeros((stage.lookahead + 1, *frame.shape), frame.dtype)
         self._scratch = np.zeros_like(frame)
+        self._real = frame.real.dtype
         self._index = 0
 
     def reset(self) -> None:
@@ -80,9 +83,8 @@ class Guard:
         result = self._stage.call(frame)
         if self._returns and result is not None and result is not frame:
             store(result, frame)
-        for channel in frame:
-            if not isfinite(np.vdot(channel, channel).real):
-                raise NotFiniteError
+        if not is_within(frame.view(self._real), _LOUDEST):
+            raise NotFiniteError
 
     def _probe(self, frame: ComplexArray) -> None:
         self._scratch[...] = frame

@@ -5,7 +5,6 @@ from time import perf_counter
 
 import numpy as np
 
-from rtstft.geometry import STFT
 from rtstft.live.events import EventLog
 from rtstft.types import ComplexArray
 
@@ -29,17 +28,15 @@ class Overload:
         count: overloads so far.
     """
 
-    def __init__(self, geometry: STFT, hop_s: float, policy: str, events: EventLog) -> None:
+    def __init__(self, hop_s: float, policy: str, events: EventLog) -> None:
         self._hop_s = hop_s
         self._policy = policy
         self._events = events
         self._mean_load = 0.0
         self._next_probe = 0.0
         self._fast_probes = 0
-        self._held: ComplexArray | None = None
-        # A steady sinusoid of bin k turns by this much from one frame to the next.
-        turn = 2j * np.pi * np.arange(geometry.bins) * geometry.hop_length / geometry.n_fft
-        self._advance = np.exp(turn).astype(np.complex64)
+        self._last: list[ComplexArray] = []  # the last two frames, if they are to be held
+        self._turn: ComplexArray | None = None
         self.enabled = True
         self.active = False
         self.probing = False
@@ -64,20 +61,28 @@ class Overload:
 
     def end_frame(self, frame: ComplexArray, probe_s: float) -> None:
         """The frame as it goes to synthesis, changed in place; `probe_s` is what a probe has just taken."""
-        if self._policy == "hold" and not self.active:
-            if self._held is None:
-                self._held = np.empty_like(frame)
-            self._held[...] = frame
-        if not self.active:
-            return
-        if self._policy == "mute":
+        if self._policy == "hold":
+            self._hold(frame)
+        elif self._policy == "mute" and self.active:
             frame[...] = 0
-        elif self._held is not None:
-            self._held *= self._advance
-            frame[...] = self._held
-        if self.probing:
+        if self.active and self.probing:
             self.probing = False
             self._judge(probe_s)
+
+    def _hold(self, frame: ComplexArray) -> None:
+        if not self._last:
+            self._last = [np.zeros_like(frame), np.zeros_like(frame)]
+        before, held = self._last
+        if not self.active:
+            self._last.reverse()
+            before[...] = frame
+            self._turn = None
+            return
+        if self._turn is None:
+            # Each bin goes on turning as it did last, which a steady sinusoid's bins all do alike.
+            self._turn = np.exp(1j * np.angle(held * np.conj(before))).astype(frame.dtype)
+        held *= self._turn
+        frame[...] = held
 
     def _judge(self, probe_s: float) -> None:
         self._fast_probes = self._fast_probes + 1 if probe_s < _FAST_ENOUGH * self._hop_s else 0

@@ -84,7 +84,8 @@ class Playout:
                 self._fade_in(in_time)
                 self._output.write(start + late, in_time)
                 self._last[:] = in_time[-1]
-                late = self._late(start, count)  # the device may have gone past meanwhile
+                if self._played() > start + late:  # the device has gone past meanwhile
+                    late = self._late(start, count)
             self.dropped += late
             self.placed += count - late
             self._write_fallback(self._played())

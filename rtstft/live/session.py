@@ -193,9 +193,7 @@ class Session:
             self.error = error
 
     def _process(self, count: int) -> None:
-        if count > len(self._block):
-            self._block = np.zeros((count, self._input.channels), np.float32)
-            self._result = np.zeros_like(self._block)
+        self._make_room(count)
         block, result = self._block[:count], self._result[:count]
         if self._source is None:
             self._input.read(self._position, block)
@@ -209,26 +207,33 @@ class Session:
         if self._has_output:
             self._playout.put(result)
 
-    def _handle(self, indata: Samples, outdata: Samples) -> None:
+    def _handle(self, indata: Samples | None, outdata: Samples | None) -> None:
         """What runs in the device's callback where there is no headroom; it must not raise."""
+        given = indata if outdata is None else outdata
+        assert given is not None
         try:
-            count = len(outdata)
-            if count > len(self._block):
-                self._block = np.zeros((count, self._input.channels), np.float32)
+            count = len(given)
+            self._make_room(count)
             block = self._block[:count]
-            if self._source is None:
-                block[...] = indata
-            else:
+            if self._source is not None:
                 self._source.fill(block)
+            elif indata is not None:
+                block[...] = indata
             if self.error is not None or count % self._engine.grain:
                 raise self.error or StreamError(
                     f"the device gave a block of {count} samples, expected a multiple of {self._engine.grain}"
                 )
-            self._engine.run(block, outdata)
+            self._engine.run(block, self._result[:count] if outdata is None else outdata)
             self._position += count
         except BaseException as error:
             self.error = error
-            outdata[...] = 0
+            if outdata is not None:
+                outdata[...] = 0
+
+    def _make_room(self, count: int) -> None:
+        if count > len(self._block):
+            self._block = np.zeros((count, self._input.channels), np.float32)
+            self._result = np.zeros_like(self._block)
 
     def _hand_out(self) -> None:
         """Gives `tap` what has gone in and out since, and the device the room for more."""

@@ -44,6 +44,8 @@ class StreamSettings:
     """Whether input is taken although a source stands in for it."""
 
     def __post_init__(self) -> None:
+        if not (is_finite_number(self.samplerate) and self.samplerate > 0):
+            raise AudioError(f"samplerate={self.samplerate!r} Hz, expected a positive number")
         for name, least in (("headroom_s", 0), ("fade_in_s", 0), ("flight_recorder_s", 0)):
             value = getattr(self, name)
             if not (is_finite_number(value) and value >= least):
