@@ -23,7 +23,12 @@ def main() -> None:
     client = jack.Client("loop_maker")
     client.activate()
     done = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), done.set()), daemon=True).start()
+
+    def until_closed() -> None:
+        sys.stdin.read()
+        done.set()
+
+    threading.Thread(target=until_closed, daemon=True).start()
     print("ready", flush=True)
     while not done.is_set():
         try:

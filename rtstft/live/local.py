@@ -326,7 +326,7 @@ class LocalStream:
         if alarms > self._alarms:
             self._flight.write(
                 "overload" if self._engine.overload.active else "xrun",
-                list(self._engine.load.recent),
+                self._engine.load.recent,
                 {"parameters": self._engine.parameters(), "bypass": self._engine.bypass},
             )
         self._alarms = alarms

@@ -1,7 +1,6 @@
 """What a stream tells about itself: its latency, part by part, and its counts."""
 
 import math
-from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,15 +97,22 @@ class LoadHistogram:
     def __init__(self) -> None:
         self._counts = np.zeros(self._PER_OCTAVE * 30, np.int64)
         self.largest = 0.0
-        self.recent: deque[float] = deque(maxlen=4096)
-        """The last frames' loads, oldest first."""
+        self._recent = np.zeros(4096)
+        self._added = 0
+
+    @property
+    def recent(self) -> list[float]:
+        """The loads of the last few thousand frames, oldest first."""
+        newest = self._added % len(self._recent)
+        return np.roll(self._recent, -newest)[-self._added or len(self._recent) :].tolist()
 
     def add(self, load: float, frames: int) -> None:
         """Counts `frames` frames of the same load."""
         octave = math.log2(max(load, self._SMALLEST) / self._SMALLEST)
         self._counts[min(int(octave * self._PER_OCTAVE), len(self._counts) - 1)] += frames
         self.largest = max(self.largest, load)
-        self.recent.append(load)
+        self._recent[self._added % len(self._recent)] = load
+        self._added += 1
 
     def percentile(self, percent: float) -> float:
         """The load that `percent` of the frames do not exceed; 0 before the first."""

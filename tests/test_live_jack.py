@@ -1,0 +1,399 @@
+"""Live audio on a real sound server: JACK's dummy driver, which keeps real time exactly."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from effects import SleepsOnce, Tilt, identity
+from jack_server import HERE, RATE, Jackd, missing, program, tape
+from strategies import Samples
+
+from rtstft import STFT, Processor
+
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f"needs {missing()}")
+
+GEOMETRY = STFT(1024, 256)
+TRIES = 4  # of a run in which the tape itself, a Python program too, was late: it proves nothing
+SOAK_S = float(os.environ.get("RTSTFT_SOAK_S", "20"))
+
+
+@pytest.fixture
+def jackd() -> Iterator[Callable[..., Jackd]]:
+    """Starts servers, and stops them at the end."""
+    servers = []
+
+    def start(period: int = 256) -> Jackd:
+        servers.append(Jackd(period))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+def offline(callbacks: Any, samples: Samples, blocksize: int | None = None) -> Samples:
+    processor = Processor(
+        callbacks, GEOMETRY, samplerate=RATE, channels=samples.shape[1], blocksize=blocksize
+    )
+    return processor.process(samples[: len(samples) // 512 * 512])
+
+
+def read(path: Path) -> Samples:
+    samples: Samples = soundfile.read(path, dtype="float32", always_2d=True)[0]
+    return samples
+
+
+def taped(
+    server: Jackd, folder: Path, *, options: str, seconds: float, channels: int = 1, inside: str = "hear()"
+) -> dict[str, Any]:
+    """A stream with noise through it: its facts, what it recorded, and what the tape did.
+
+    Says what the stream's input was from its start on (`dry`), where in it the tape begins
+    (`start`), and what the tape received (`received`).
+    """
+    code = (
+        f"with rtstft.Stream({options}, channels={channels}, record_dry='dry.wav', overwrite=True,\n"
+        f"        isolate=ISOLATE) as stream:\n"
+        f"    say('runs')\n"
+        f"    {inside}\n"
+        f"    say(facts(stream))\n"
+        f"say('done')\n"
+    )
+    isolate = "isolate=True" in options
+    code = code.replace("ISOLATE", str(isolate)).replace(", isolate=True", "")
+    for attempt in range(TRIES):
+        with program(server, folder, code) as running:
+            assert running.heard() == ["runs"]
+            with tape(server, folder, seconds, channels) as found:
+                pass
+            running.tell()
+            (facts,) = running.heard()
+            assert running.heard() == ["done"]
+            running.end()
+        dry = read(folder / "dry.wav")
+        start = position_of(found["sent"], dry)
+        undisturbed = not found["missed"] and start is not None
+        if undisturbed or attempt == TRIES - 1:
+            break
+    assert undisturbed, f"the tape was late {TRIES} times"
+    return {**facts, **found, "dry": dry, "start": start}
+
+
+def position_of(sent: Samples, dry: Samples) -> int | None:
+    """Where `sent` lies in `dry`, bit for bit; None if it does not."""
+    count = len(sent)
+    for start in np.flatnonzero((dry == sent[0]).all(axis=1)):
+        part = dry[start : start + count]
+        if np.array_equal(part, sent[: len(part)]) and len(part) > count - RATE:
+            return int(start)
+    return None
+
+
+def expected_on_tape(output: Samples, run: dict[str, Any]) -> Samples:
+    """What the tape should have received of the engine's `output`: headroom later, from its own start on."""
+    played = np.concatenate([np.zeros((run["latency"]["headroom"], output.shape[1]), np.float32), output])
+    return played[run["start"] :]
+
+
+@pytest.mark.parametrize(
+    ("period", "channels", "effect", "options"),
+    [
+        (256, 1, identity, ", blocksize=256"),
+        (256, 2, Tilt(), ", isolate=True"),
+        (128, 2, identity, ""),
+        (128, 1, Tilt(), ", headroom_s=0, blocksize=128"),
+    ],
+    ids=["256 mono", "256 stereo isolated", "128 stereo", "128 mono direct"],
+)
+def test_live_equals_offline_to_the_bit(
+    period: int, channels: int, effect: Any, options: str, jackd: Any, tmp_path: Path
+) -> None:
+    name = "identity" if effect is identity else "Tilt()"
+    run = taped(
+        jackd(period),
+        tmp_path,
+        options=f"{name}, rtstft.STFT(1024, 256){options}",
+        seconds=10,
+        channels=channels,
+    )
+    assert (run["starved"], run["dropped"], run["callback_errors"]) == (0, 0, 0)
+    assert run["samples_in"] == run["samples_out"]
+    latency = run["latency"]
+    blocksize = period if "blocksize" in options else None
+    assert latency["engine"] == GEOMETRY.latency(blocksize)
+    output = offline(effect, run["dry"], blocksize)
+    expected = expected_on_tape(output, run)
+    count = min(len(expected), len(run["received"]))
+    assert count > 9 * RATE
+    assert np.array_equal(run["received"][:count], expected[:count])
+    # The tape hangs between the ports: the budget without what the driver adds outside of them.
+    if effect is identity:
+        delay = latency["total"] - latency["input"] - latency["output"]
+        error = run["received"][delay:] - run["sent"][: len(run["received"]) - delay]
+        assert np.abs(error).max() < 1e-6
+
+
+@pytest.mark.parametrize("hold_s", [0.0, 0.05], ids=["busy thread", "lock held 50 ms"])
+@pytest.mark.parametrize("options", [", isolate=True, headroom_s=0.02", ", headroom_s=0.12"])
+def test_nothing_in_the_program_starves_the_stream(
+    hold_s: float, options: str, jackd: Any, tmp_path: Path
+) -> None:
+    run = taped(
+        jackd(256),
+        tmp_path,
+        options=f"Tilt(), rtstft.STFT(1024, 256){options}",
+        seconds=6,
+        inside=f"exec('with Busy({hold_s}): hear()')",
+    )
+    assert (run["starved"], run["dropped"]) == (0, 0)
+    expected = expected_on_tape(offline(Tilt(), run["dry"]), run)
+    count = min(len(expected), len(run["received"]))
+    assert np.array_equal(run["received"][:count], expected[:count])
+
+
+@pytest.mark.parametrize("isolate", ["", ", isolate=True"])
+def test_callback_that_sleeps_is_covered_and_then_exact_again(
+    isolate: str, jackd: Any, tmp_path: Path
+) -> None:
+    run = taped(
+        jackd(256),
+        tmp_path,
+        options=f"SleepsOnce(600), rtstft.STFT(1024, 256), headroom_s=0.03{isolate}",
+        seconds=6,
+    )
+    assert run["starved"] == 1
+    assert 0.2 * RATE < run["dropped"] < 0.4 * RATE
+    assert run["samples_in"] == run["samples_out"] + run["dropped"]
+    expected = expected_on_tape(offline(SleepsOnce(-1), run["dry"]), run)
+    count = min(len(expected), len(run["received"]))
+    wrong = np.flatnonzero((run["received"][:count] != expected[:count]).any(axis=1))
+    asleep = 600 * 256 - run["start"]
+    assert asleep - 1024 < wrong[0]
+    assert wrong[-1] < asleep + 0.5 * RATE
+    # Covered by the dry signal, which is twice as loud as the processed one, and by no silence.
+    covered = run["received"][asleep + RATE // 10 : asleep + RATE // 5]
+    assert covered.std() == pytest.approx(2 * run["received"][: asleep // 2].std(), rel=0.2)
+
+
+@pytest.mark.parametrize("isolate", [False, True])
+def test_failing_callback_goes_on_dry_and_is_raised_at_the_end(
+    isolate: bool, jackd: Any, tmp_path: Path
+) -> None:
+    code = (
+        f"try:\n"
+        f"    with rtstft.Stream(\n"
+        f"        Fails(), rtstft.STFT(1024, 256), record_wet='wet.wav', isolate={isolate}\n"
+        f"    ) as s:\n"
+        f"        while s.stats.frames < 700: time.sleep(0.05)\n"
+        f"        say(s.active, s.stats.callback_errors)\n"
+        f"except rtstft.PluginError as error:\n"
+        f"    say(str(error), error.frame, error.callback, error.__notes__)\n"
+    )
+    with program(jackd(), tmp_path, code) as running:
+        assert running.heard() == [True, 3]
+        text, frame, callback, notes = running.heard()
+        running.end()
+    assert (frame, callback) == (300, "Fails")
+    assert "frame three hundred" in text
+    assert any("3 frames failed" in note for note in notes)
+    assert np.isfinite(read(tmp_path / "wet.wav")).all()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("options", ["", ", isolate=True", ", headroom_s=0"])
+def test_server_that_dies_ends_the_stream_and_hangs_nothing(
+    number: int, options: str, jackd: Any, tmp_path: Path
+) -> None:
+    server = jackd()
+    code = (
+        f"try:\n"
+        f"    with rtstft.Stream(identity, rtstft.STFT(1024, 256){options}) as stream:\n"
+        f"        say('runs')\n"
+        f"        hear()\n"
+        f"        say(stream.wait(5), stream.active)\n"
+        f"        left = time.monotonic()\n"
+        f"except rtstft.StreamError as error:\n"
+        f"    say(str(error), time.monotonic() - left)\n"
+    )
+    with program(server, tmp_path, code) as running:
+        assert running.heard() == ["runs"]
+        server.kill(number)
+        running.tell()
+        assert running.heard() == [True, False]
+        text, seconds = running.heard()
+        running.end()
+    assert "device is gone" in text
+    assert seconds < 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("options", ["", ", isolate=True"])
+def test_server_that_comes_back_is_taken_up_again(
+    number: int, options: str, jackd: Any, tmp_path: Path
+) -> None:
+    server = jackd()
+    code = (
+        f"with rtstft.Stream(identity, rtstft.STFT(1024, 256), reconnect=True{options}) as stream:\n"
+        f"    say('runs')\n"
+        f"    hear()\n"
+        f"    while stream.stats.restarts == 0: time.sleep(0.02)\n"
+        f"    before = stream.stats.samples_out\n"
+        f"    while stream.stats.samples_out < before + 48000: time.sleep(0.02)\n"
+        f"    say(stream.active, facts(stream))\n"
+        f"say('done')\n"
+    )
+    with program(server, tmp_path, code) as running:
+        assert running.heard() == ["runs"]
+        server.kill(number)
+        server.start()
+        running.tell()
+        active, facts = running.heard()
+        assert running.heard() == ["done"]
+        running.end()
+    assert active
+    assert facts["restarts"] == 1
+    assert facts["samples_in"] == facts["samples_out"] + facts["dropped"]
+    assert "the device is back" in facts["events"]
+
+
+def test_measured_latency_is_the_budget_and_the_recording(jackd: Any, tmp_path: Path) -> None:
+    server = jackd()
+    loop = subprocess.Popen(
+        [sys.executable, str(HERE / "jack_loop.py")],
+        env=server.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert loop.stdin is not None
+    assert loop.stdout is not None
+    try:
+        assert loop.stdout.readline() == "ready\n"
+        done = server.run(sys.executable, "-m", "rtstft", "latency", "--json", "--blocksize", "256")
+        shown = server.run(sys.executable, "-m", "rtstft", "latency", "--headroom-ms", "0")
+    finally:
+        loop.stdin.close()
+        loop.wait(10)
+        loop.stdout.close()
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["deviation"] == {"processing": 0, "device": 0}
+    assert facts["measured"]["total"] == facts["budget"]["total"]
+    assert "agree to the sample" in shown.stdout, shown.stderr
+    run = taped(
+        server,
+        tmp_path,
+        options="identity, rtstft.STFT(1024, 256), blocksize=256, headroom_s=0.03",
+        seconds=1,
+    )
+    delay = facts["measured"]["processing"]
+    error = run["received"][delay:] - run["sent"][: len(run["received"]) - delay]
+    assert np.abs(error).max() < 1e-6
+
+
+def test_latency_without_a_loop_says_so(jackd: Any) -> None:
+    done = jackd().run(sys.executable, "-m", "rtstft", "latency")
+    assert done.returncode == 2
+    assert "did not come back" in done.stderr
+
+
+def test_soak_keeps_memory_flat_and_counts_exact(jackd: Any, tmp_path: Path) -> None:
+    code = (
+        f"import gc, resource, tracemalloc\n"
+        f"def resident():\n"
+        f"    return int(open('/proc/self/statm').read().split()[1]) * resource.getpagesize()\n"
+        f"with rtstft.Stream(Tilt(), rtstft.STFT(1024, 256), channels=2, headroom_s=0.1) as stream:\n"
+        f"    tracemalloc.start()\n"
+        f"    time.sleep(6)\n"  # the rings have gone round once
+        f"    gc.collect()\n"
+        f"    before = tracemalloc.get_traced_memory()[0], resident()\n"
+        f"    time.sleep({SOAK_S})\n"
+        f"    gc.collect()\n"
+        f"    after = tracemalloc.get_traced_memory()[0], resident()\n"
+        f"    say(before, after, facts(stream))\n"
+    )
+    with program(jackd(), tmp_path, code) as running:
+        before, after, facts = running.heard()
+        running.end()
+    assert after[0] - before[0] < 20_000
+    assert after[1] - before[1] < 2_000_000
+    assert facts["samples_in"] == facts["samples_out"] + facts["dropped"]
+    assert facts["samples_in"] > SOAK_S * RATE
+    assert (facts["starved"], facts["dropped"]) == (0, 0)
+
+
+def test_live_command_prints_a_line_a_second(jackd: Any, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "rtstft", "live", "--json", "--duration", "2.2"]
+    command += ["--callback", f"{HERE / 'effects.py'}:Tilt", "--record-wet", str(tmp_path / "wet.wav")]
+    done = jackd().run(*command)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 3
+    assert lines[-1]["frames"] > lines[0]["frames"] > 100
+    assert lines[-1]["latency"]["total"] == sum(
+        lines[-1]["latency"][part] for part in ("input", "engine", "lookahead", "headroom", "output")
+    )
+    assert len(read(tmp_path / "wet.wav")) > 2 * RATE
+
+
+def test_live_command_ends_on_interrupt(jackd: Any, tmp_path: Path) -> None:
+    server = jackd()
+    command = [sys.executable, "-m", "rtstft", "live", "--record-dry", str(tmp_path / "dry.wav")]
+    process = subprocess.Popen(command, env=server.env, stdout=subprocess.PIPE, text=True)
+    end = time.monotonic() + 20
+    while not list(tmp_path.glob(".rtstft-*.part")) and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "0 samples dropped" in said
+    assert "latency" in said
+    assert len(read(tmp_path / "dry.wav")) > 0
+
+
+def test_live_command_raises_what_a_callback_did(jackd: Any) -> None:
+    done = jackd().run(
+        *(sys.executable, "-m", "rtstft", "live", "--json", "--duration", "4"),
+        *("--callback", f"{HERE / 'effects.py'}:Fails"),
+    )
+    assert done.returncode == 1
+    assert "callback 'Fails', frame 300: raised ValueError" in done.stderr
+
+
+def test_devices_command_lists_the_server(jackd: Any) -> None:
+    server = jackd()
+    shown = server.run(sys.executable, "-m", "rtstft", "devices")
+    assert "system" in shown.stdout
+    assert "JACK" in shown.stdout
+    found = json.loads(server.run(sys.executable, "-m", "rtstft", "devices", "--json").stdout)
+    assert any(device["default_input"] and device["name"] == "system" for device in found)
+
+
+def test_device_that_is_not_there_is_named(jackd: Any) -> None:
+    done = jackd().run(sys.executable, "-m", "rtstft", "live", "-i", "theremin", "-o", "theremin")
+    assert done.returncode == 2
+    assert "theremin" in done.stderr
+    assert "rtstft devices" in done.stderr
+
+
+def test_doctor_times_frames_and_tries_the_device(jackd: Any) -> None:
+    server = jackd()
+    command = [sys.executable, "-m", "rtstft", "doctor", "--seconds", "0.5"]
+    done = server.run(*command, "--json", "--blocksize", "128")
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["device"]["works"]
+    assert facts["alone"]["p50_s"] < facts["busy"]["p99_s"]
+    assert facts["headroom_s"] > 0
+    shown = server.run(*command)
+    assert "Headroom:" in shown.stdout
