@@ -46,6 +46,12 @@ class Fails(rtstft.Plugin):
             raise ValueError("frame three hundred")
 
 
+def hold_lock(seconds: float) -> None:
+    """A call that keeps the interpreter lock, as extension modules' may."""
+    usleep: Any = ctypes.PyDLL(None).usleep  # PyDLL, unlike CDLL, does not release it
+    usleep(round(seconds * 1e6))
+
+
 class Busy:
     """A program that gives a stream's thread no peace while the block runs.
 
@@ -55,7 +61,7 @@ class Busy:
     """
 
     def __init__(self, hold_s: float = 0.0) -> None:
-        self._hold_us = round(hold_s * 1e6)
+        self._hold_s = hold_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -68,11 +74,10 @@ class Busy:
         self._thread.join()
 
     def _run(self) -> None:
-        usleep: Any = ctypes.PyDLL(None).usleep  # PyDLL, unlike CDLL, keeps the lock
         number = 1
         while not self._stop.is_set():
-            if self._hold_us:
-                usleep(self._hold_us)
+            if self._hold_s:
+                hold_lock(self._hold_s)
                 time.sleep(0.001)
             else:
                 number = number * 1103515245 % 2**31

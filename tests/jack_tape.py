@@ -19,6 +19,7 @@ import jack
 import numpy as np
 
 WAIT_S = 20.0
+SETTLE_S = 0.5  # new connections, and the first calls of the callbacks, may cost JACK a period
 
 
 def ports_of(client: Any, name: str, channels: int) -> tuple[list[Any], list[Any]]:
@@ -101,6 +102,7 @@ def main() -> None:
         for i in range(channels):
             player.connect(player.outports[i], inputs[i])
             recorder.connect(outputs[i], recorder.inports[i])
+        time.sleep(SETTLE_S)
         go.set()
         while not started:
             time.sleep(0.001)

@@ -265,6 +265,23 @@ def test_server_that_comes_back_is_taken_up_again(
     assert "the device is back" in facts["events"]
 
 
+def test_program_that_stands_still_for_seconds_gets_its_device_back(jackd: Any, tmp_path: Path) -> None:
+    code = (
+        "with rtstft.Stream(identity, rtstft.STFT(1024, 256)) as stream:\n"
+        "    hold_lock(7.0)\n"
+        "    while stream.stats.restarts == 0: time.sleep(0.02)\n"
+        "    before = stream.stats\n"
+        "    while stream.stats.samples_out < before.samples_out + 48000: time.sleep(0.02)\n"
+        "    say(before.dropped, facts(stream))\n"
+    )
+    with program(jackd(), tmp_path, code) as running:
+        dropped, facts = running.heard()
+        running.end()
+    assert (facts["restarts"], facts["dropped"]) == (1, dropped)
+    assert facts["samples_in"] == facts["samples_out"] + facts["dropped"]
+    assert any("stood still" in event for event in facts["events"])
+
+
 def test_measured_latency_is_the_budget_and_the_recording(jackd: Any, tmp_path: Path) -> None:
     server = jackd()
     loop = subprocess.Popen(
@@ -397,3 +414,11 @@ def test_doctor_times_frames_and_tries_the_device(jackd: Any) -> None:
     assert facts["headroom_s"] > 0
     shown = server.run(*command)
     assert "Headroom:" in shown.stdout
+
+
+@pytest.mark.parametrize("example", ["live_robot", "live_analyser", "asyncio_app"])
+def test_example_runs(example: str, jackd: Any) -> None:
+    script = HERE.parent / "examples" / f"{example}.py"
+    done = jackd().run(sys.executable, str(script), "--seconds", "1.5")
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.splitlines()[-1].split(" frames")[0]) > 100

@@ -31,6 +31,7 @@ def identity(frame: Any) -> None:
 
 def play(fake: FakeDuplex, x: Samples, sizes: list[int]) -> Samples:
     """What comes out while `x` goes in, block by block, each processed before the next."""
+    fake.settle()
     out = []
     start = 0
     for size in sizes:
@@ -325,6 +326,21 @@ def test_device_that_comes_back_is_taken_up_again() -> None:
     faded = 80 + round(0.05 * RATE)
     assert np.array_equal(y[faded:], expected[faded:])
     assert np.abs(y[:faded]).sum() < 0.8 * np.abs(expected[:faded]).sum()
+
+
+def test_device_that_has_let_go_of_its_rings_is_started_anew() -> None:
+    fake = FakeDuplex(blocksize=FIRST)
+    with Stream(half, SMALL, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream:
+        play(fake, noise(800, 1, "float32"), [40] * 20)
+        fake.let_go()
+        while stream.stats.restarts == 0:
+            stream.wait(0.01)
+        x = noise(4000, 1, "float32", 3)
+        y = play(fake, x, [40] * 100)
+    expected = delayed(offline(half, SMALL, x), 80, len(y))
+    faded = 80 + round(0.05 * RATE)
+    assert np.array_equal(y[faded:], expected[faded:])
+    assert stream.stats.restarts == 1
 
 
 def test_recordings_hold_what_went_in_and_out(tmp_path: Any) -> None:

@@ -11,7 +11,17 @@ import pytest
 import rtstft
 
 ROOT = Path(rtstft.__file__).parent
-OPTIONAL = ["soundfile", "sounddevice", "scipy", "typer", "rich", "platformdirs", "librosa", "matplotlib"]
+OPTIONAL = [
+    "soundfile",
+    "sounddevice",
+    "rtmixer",
+    "scipy",
+    "typer",
+    "rich",
+    "platformdirs",
+    "librosa",
+    "matplotlib",
+]
 
 # The engine from the ground up: a module may import those of the lines above its own.
 BUILD_ORDER = [

@@ -89,6 +89,10 @@ class Duplex(Protocol):
     def failure(self) -> str:
         """Why the clock stands still for good; empty as long as it does not."""
 
+    @property
+    def overrun(self) -> bool:
+        """Whether the rings were not released for so long that the device has let go of them."""
+
     def wait(self, clock: int, timeout: float) -> None:
         """Returns once the clock has reached `clock`, or after `timeout` seconds."""
 

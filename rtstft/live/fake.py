@@ -33,6 +33,7 @@ class FakeDuplex:
         self.blocksize = 0
         self.xruns = DeviceXruns()
         self.failure = ""
+        self.overrun = False
         self._released = (0, 0)
         self._releases = 0
         self.plugged = True
@@ -46,6 +47,7 @@ class FakeDuplex:
         self._released = (0, 0)
         self.xruns = DeviceXruns()
         self.failure = ""
+        self.overrun = False
 
     def start(self) -> None:
         """As Duplex.start."""
@@ -113,6 +115,10 @@ class FakeDuplex:
             self.failure = "the sound device is gone (unplugged)"
             self._running = False
             self._changed.notify_all()
+
+    def let_go(self) -> None:
+        """What a sound card's rings suffer when the whole program stands still for seconds."""
+        self.overrun = True
 
     def plug(self) -> None:
         """The device can be opened again."""

@@ -262,9 +262,10 @@ class LocalStream:
         try:
             while not self._stopping.wait(_TICK_S):
                 session = self._session
-                problem = "" if session is None else session.tend()
+                assert session is not None
+                problem = session.tend()
                 self._note_alarms()
-                if self._engine.stop_requested or (session is not None and session.finished):
+                if self._engine.stop_requested or session.finished:
                     break
                 if problem and not self._recover(session, problem):
                     break
@@ -277,10 +278,10 @@ class LocalStream:
                 self._error = self._error or error
             self._ended.set()
 
-    def _recover(self, session: Session | None, problem: str) -> bool:
+    def _recover(self, session: Session, problem: str) -> bool:
         """Goes on with a new session; False if the stream has to end."""
         self._events.add(problem)
-        failed = None if session is None else session.error
+        failed, restart = session.error, self._settings.reconnect or session.overrun
         if failed is not None:
             self._error = failed if isinstance(failed, RtstftError) else StreamError(problem)
             self._error.__cause__ = failed if self._error is not failed else failed.__cause__
@@ -289,12 +290,14 @@ class LocalStream:
             self._end_session()
         except StreamError as error:
             self._events.add(str(error))
-        if not self._settings.reconnect:
+        if not restart:
             self._error = StreamError(
                 f"{problem}: the stream has ended (reconnect=True waits for the device)"
             )
             return False
-        while not self._stopping.wait(_RETRY_S):
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            pause = _RETRY_S
             self._engine.reset()
             try:
                 self._new_session(max(self._settings.fade_in_s, _FADE_BACK_S)).start()

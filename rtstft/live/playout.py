@@ -94,7 +94,7 @@ class Playout:
         """Continues the fallback with the input that has come since, where it is being played."""
         with self._lock:
             played = self._played()
-            if played > self._front:
+            if played >= self._front:
                 self._write_fallback(played)
 
     def _late(self, start: int, count: int) -> int:
@@ -136,12 +136,13 @@ class Playout:
                 self._dry.read(known - self._dry_delay, dry)
                 tail = dry[-fade:]
                 tail *= self._rise[::-1][-len(tail) :]
-        done = start - self._front
-        if done < fade:
-            gain = self._rise[done:]
-            head = fallback[: len(gain)]
-            head *= gain
-            head += self._last * (1 - gain)
+        # It begins where the device is: after the last processed sample, or within the last fallback.
+        head = fallback[:fade]
+        gain = self._rise[: len(head)]
+        head *= gain
+        head += (1 - gain) * (
+            self._last if start == self._front else self._output.copy(start, start + len(head))
+        )
         self._output.write(start, fallback)
 
 

@@ -171,12 +171,14 @@ class PortAudioDuplex:
     def failure(self) -> str:
         """As Duplex.failure."""
         run = self._run
-        if not self._failure and run is not None and self._started:
-            if not run.stream.active:
-                self._failure = _GONE
-            elif run.lost:
-                self._failure = "nobody has looked after the device for seconds, and it has lost its rings"
+        if not self._failure and run is not None and self._started and not run.stream.active:
+            self._failure = _GONE
         return self._failure
+
+    @property
+    def overrun(self) -> bool:
+        """As Duplex.overrun: rtmixer has dropped a ring that ran empty or full."""
+        return self._run is not None and self._started and self._run.overrun
 
     def wait(self, clock: int, timeout: float) -> None:
         """As Duplex.wait."""
@@ -247,7 +249,7 @@ class _Ringed:
         )
 
     @property
-    def lost(self) -> bool:
+    def overrun(self) -> bool:
         """Whether rtmixer has dropped a ring."""
         going = self.stream.actions
         return not all(action in going for action in self._actions)
@@ -267,7 +269,7 @@ class _Ringed:
 class _Direct:
     """sounddevice calls the handler; the rings keep a copy."""
 
-    lost = False
+    overrun = False
 
     def __init__(self, settings: DuplexSettings) -> None:
         sd = load()

@@ -106,6 +106,11 @@ class Session:
         return self._duplex.xruns - self._first_xruns
 
     @property
+    def overrun(self) -> bool:
+        """Whether the device works, but has to be started anew."""
+        return self._duplex.overrun and not self._duplex.failure
+
+    @property
     def finished(self) -> bool:
         """Whether a source has come to its end, and the last of it to the loudspeaker."""
         if self._source is None or self._source.samples is None:
@@ -146,6 +151,8 @@ class Session:
             return f"processing ended: {self.error}"
         if self._duplex.failure:
             return self._duplex.failure
+        if self.overrun:
+            return "the program has stood still for seconds: the device has run out of its rings"
         clock, now = self._clock, monotonic()
         if clock != self._clock_seen:
             self._clock_seen, self._clock_seen_at = clock, now

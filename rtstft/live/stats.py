@@ -104,7 +104,8 @@ class LoadHistogram:
     def recent(self) -> list[float]:
         """The loads of the last few thousand frames, oldest first."""
         newest = self._added % len(self._recent)
-        return np.roll(self._recent, -newest)[-self._added or len(self._recent) :].tolist()
+        ordered = np.roll(self._recent, -newest)
+        return [float(load) for load in ordered[-self._added or len(ordered) :]]
 
     def add(self, load: float, frames: int) -> None:
         """Counts `frames` frames of the same load."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import engine
 import files
+import live
 import startup
 from harness import Row, environment
 
@@ -13,7 +14,7 @@ from harness import Row, environment
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
     parser.add_argument(
-        "--only", choices=["engine", "files", "startup"], help="one part instead of all three"
+        "--only", choices=["engine", "files", "startup", "live"], help="one part instead of all"
     )
     parser.add_argument("--quick", action="store_true", help="fewer rounds, shorter signals")
     parser.add_argument("--minutes", type=float, help="length of the file (default 10; 1 with --quick)")
@@ -30,6 +31,8 @@ def main() -> None:
         results["files"] = files.run(quick=options.quick, minutes=options.minutes)
     if options.only in (None, "startup"):
         results["startup"] = startup.run(quick=options.quick)
+    if options.only in (None, "live"):
+        results["live"] = live.run(quick=options.quick)
     options.json.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nwritten to {options.json}")
 

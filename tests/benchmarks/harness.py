@@ -23,6 +23,8 @@ PACKAGES = (
     "pyroomacoustics",
     "aubio-ledfx",
     "soundfile",
+    "sounddevice",
+    "rtmixer",
 )
 
 
