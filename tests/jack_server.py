@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes.util import find_library
@@ -52,16 +53,27 @@ class Jackd:
         self.process = subprocess.Popen(
             command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        self._tidy = False
         wait = ["jack_wait", "-s", self.name, "-w", "-t", "10"]
-        subprocess.run(wait, env=self.env, check=True, capture_output=True, timeout=20)
+        try:
+            subprocess.run(wait, env=self.env, check=True, capture_output=True, timeout=20)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     def kill(self, number: int = signal.SIGTERM) -> None:
         """Ends it with a signal."""
         self.process.send_signal(number)
         self.process.wait(10)
+        self._tidy = number != signal.SIGKILL
 
     def stop(self) -> None:
         """Ends it, if it has not ended."""
+        if not self._tidy and self.process.poll() is not None:
+            # JACK has room for eight servers, and one that was killed keeps its place until a
+            # server of its name has run and ended.
+            self.start()
         if self.process.poll() is None:
             self.kill()
 
@@ -89,7 +101,7 @@ class Program:
         "def main():\n"
     )
 
-    def __init__(self, server: Jackd, folder: Path, code: str) -> None:
+    def __init__(self, server: Jackd, folder: Path, code: str, patience: float) -> None:
         indented = "".join(f"    {line}\n" for line in code.splitlines())
         script = folder / "program.py"
         script.write_text(f"{self.PRELUDE}{indented}\nif __name__ == '__main__':\n    main()\n")
@@ -103,6 +115,8 @@ class Program:
             stderr=self._errors,
             text=True,
         )
+        self._watchdog = threading.Timer(patience, self._process.kill)
+        self._watchdog.start()
 
     def heard(self) -> list[Any]:
         """What the program says next."""
@@ -128,6 +142,7 @@ class Program:
 
     def close(self) -> None:
         """Ends it in any case."""
+        self._watchdog.cancel()
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -143,9 +158,9 @@ class Program:
 
 
 @contextmanager
-def program(server: Jackd, folder: Path, code: str) -> Iterator[Program]:
-    """A Program that is ended in any case."""
-    running = Program(server, folder, code)
+def program(server: Jackd, folder: Path, code: str, *, patience: float = 2 * TIMEOUT_S) -> Iterator[Program]:
+    """A Program that is ended in any case, after `patience` seconds at the latest."""
+    running = Program(server, folder, code, patience)
     try:
         yield running
     finally:

@@ -338,7 +338,7 @@ def test_soak_keeps_memory_flat_and_counts_exact(jackd: Any, tmp_path: Path) -> 
         f"    after = tracemalloc.get_traced_memory()[0], resident()\n"
         f"    say(before, after, facts(stream))\n"
     )
-    with program(jackd(), tmp_path, code) as running:
+    with program(jackd(), tmp_path, code, patience=SOAK_S + 60) as running:
         before, after, facts = running.heard()
         running.end()
     assert after[0] - before[0] < 20_000

@@ -28,6 +28,7 @@ class FakeDuplex:
         self._changed = threading.Condition()
         self._awaited: int | None = None
         self._running = False
+        self._closed = False
         self.captured = 0
         self.played = 0
         self.blocksize = 0
@@ -43,6 +44,7 @@ class FakeDuplex:
         if not self.plugged:
             raise StreamError("the device is not plugged in")
         self._settings = settings
+        self._closed = False
         self.captured = self.played = self.blocksize = 0
         self._released = (0, 0)
         self.xruns = DeviceXruns()
@@ -58,6 +60,7 @@ class FakeDuplex:
         """As Duplex.close."""
         with self._changed:
             self._running = False
+            self._closed = True
             self._changed.notify_all()
 
     def tick(self, samples: Samples) -> Samples:
@@ -129,7 +132,7 @@ class FakeDuplex:
         with self._changed:
             self._awaited = clock
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._clock >= clock or not self._running, timeout)
+            self._changed.wait_for(lambda: self._clock >= clock or self._closed, timeout)
             self._awaited = None
 
     def release(self, captured: int, played: int) -> None:

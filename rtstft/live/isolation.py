@@ -53,6 +53,7 @@ class IsolatedStream:
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, sent), name="rtstft engine", daemon=True)
         self._lock = threading.Lock()
+        self._asked = 0
         self._final: dict[str, Any] | None = None  # what stays known after close
         self._process.start()
         theirs.close()
@@ -152,16 +153,19 @@ class IsolatedStream:
     def _ask(self, *request: Any) -> Any:
         with self._lock:
             try:
-                self._connection.send(request)
+                self._asked += 1
+                self._connection.send((self._asked, *request))
                 return self._receive(_ANSWER_S)
             except (EOFError, OSError) as error:
                 raise StreamError(self._ended()) from error
 
     def _receive(self, timeout: float) -> Any:
         try:
-            if not self._connection.poll(timeout):
-                raise StreamError(f"the engine's process has not answered for {timeout:g} s")
-            failed, answer = self._connection.recv()
+            number = -1
+            while number != self._asked:  # an answer that came too late is nobody's
+                if not self._connection.poll(timeout):
+                    raise StreamError(f"the engine's process has not answered for {timeout:g} s")
+                number, failed, answer = self._connection.recv()
         except (EOFError, ConnectionError) as error:
             raise StreamError(self._ended()) from error
         if failed:
@@ -191,18 +195,18 @@ def _serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
         settings, duplex = pickle.loads(sent)
         stream = LocalStream(settings, load_all(settings.callbacks), duplex)
     except BaseException as error:
-        connection.send((True, _portable(error)))
+        connection.send((0, True, _portable(error)))
         return
-    connection.send((False, None))
+    connection.send((0, False, None))
     try:
         while True:
-            verb, *arguments = connection.recv()
+            number, verb, *arguments = connection.recv()
             if verb == "close":
                 break
             try:
-                answer = False, _answer(stream, verb, arguments)
+                answer = number, False, _answer(stream, verb, arguments)
             except Exception as error:
-                answer = True, _portable(error)
+                answer = number, True, _portable(error)
             connection.send(answer)
     except EOFError:  # the program that made the stream has ended
         stream.close()
@@ -214,7 +218,7 @@ def _serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
         failure = _portable(error)
     final = {name: getattr(stream, name) for name in _KEPT}
     final["error"] = None if final["error"] is None else _portable(final["error"])
-    connection.send((False, (final, failure)))
+    connection.send((number, False, (final, failure)))
 
 
 def _answer(stream: LocalStream, verb: str, arguments: list[Any]) -> Any:

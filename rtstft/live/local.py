@@ -64,6 +64,8 @@ class LocalStream:
         self._restarts = 0
         self._past = (0, 0, 0)  # counts of sessions that are over
         self._past_xruns = DeviceXruns()
+        self._lock = threading.Lock()  # held where a session's counts become past ones
+        self._used = False  # it has been started
         self._closed = False
         self._recorders: list[Recorder | None] = [None, None]
         self._flight: FlightRecorder | None = None
@@ -116,9 +118,9 @@ class LocalStream:
     def stats(self) -> Stats:
         """A snapshot of the counts."""
         engine, load = self._engine, self._engine.load
-        out, dropped, starved = self._counts
-        xruns = self._xruns
-        peaks, self._peaks = self._peaks, [0.0, 0.0]
+        with self._lock:
+            out, dropped, starved = self._counts
+            xruns = self._xruns
         return Stats(
             samples_in=out + dropped,
             samples_out=out,
@@ -136,8 +138,8 @@ class LocalStream:
             load_p99=load.percentile(99),
             load_max=load.largest,
             gc_pause_max_s=self._collector.longest_s,
-            peak_in=peaks[0],
-            peak_out=peaks[1],
+            peak_in=self._peaks[0],
+            peak_out=self._peaks[1],
             slowest=engine.slowest,
         )
 
@@ -168,7 +170,9 @@ class LocalStream:
         session = self._session
         if session is None:
             self._engine.reset()
+            self._close_source()
             session = self._new_session(self._settings.fade_in_s)
+        self._engine.stop_requested = False
         self._stopping.clear()
         self._collector.__enter__()
         try:
@@ -179,6 +183,7 @@ class LocalStream:
                 self._end_session()
             raise
         self._ended.clear()
+        self._used = True
         self._supervisor = threading.Thread(target=self._supervise, name="rtstft supervisor", daemon=True)
         self._supervisor.start()
 
@@ -202,7 +207,7 @@ class LocalStream:
         finally:
             if self._flight is not None:
                 self._flight.close()
-            self._finish_recordings(keep=True)
+            self._finish_recordings(keep=self._used)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Returns True once the stream has ended of itself, False after `timeout` seconds."""
@@ -248,15 +253,14 @@ class LocalStream:
         return self._session
 
     def _end_session(self) -> None:
-        session, self._session = self._session, None
+        session = self._session
         if session is None:
             return
         try:
             session.close()
         finally:
-            out, dropped, starved = session.counts
-            self._past = (self._past[0] + out, self._past[1] + dropped, self._past[2] + starved)
-            self._past_xruns = self._past_xruns + session.xruns
+            with self._lock:
+                self._past, self._past_xruns, self._session = self._counts, self._xruns, None
 
     def _supervise(self) -> None:
         try:
@@ -295,13 +299,16 @@ class LocalStream:
                 f"{problem}: the stream has ended (reconnect=True waits for the device)"
             )
             return False
-        pause = 0.0
+        pause, reason = 0.0, ""
         while not self._stopping.wait(pause):
             pause = _RETRY_S
             self._engine.reset()
             try:
                 self._new_session(max(self._settings.fade_in_s, _FADE_BACK_S)).start()
-            except StreamError:
+            except StreamError as error:
+                if str(error) != reason:
+                    reason = str(error)
+                    self._events.add(f"not back yet: {reason}")
                 with suppress(StreamError):
                     self._end_session()
                 continue
@@ -313,7 +320,8 @@ class LocalStream:
     def _tap(self, dry: Samples, wet: Samples) -> None:
         for i, (samples, recorder) in enumerate(zip((dry, wet), self._recorders, strict=True)):
             if len(samples):
-                self._peaks[i] = max(self._peaks[i], float(np.abs(samples).max()))
+                fallen = self._peaks[i] * 10 ** (-len(samples) / self._settings.samplerate)
+                self._peaks[i] = max(fallen, float(np.abs(samples).max()))
             if recorder is not None:
                 recorder.put(samples)
         if self._flight is not None and len(dry):
@@ -342,7 +350,11 @@ class LocalStream:
             except RtstftError as error:
                 failures.append(error)
         self._recorders = [None, None]
-        if self._source is not None:
-            self._source.close()
+        self._close_source()
         if failures:
             raise failures[0]
+
+    def _close_source(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()

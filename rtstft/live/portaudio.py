@@ -84,6 +84,7 @@ class PortAudioDuplex:
         self._started = False
         self._over = (0, 0, 0, DeviceXruns())  # what stays known once the device is closed
         self._failure = ""
+        self._stale = False  # PortAudio's list of devices may not be that of today
         self._on_jack = False
         self._samplerate = 0.0
         self._latencies = (0, 0)
@@ -91,7 +92,8 @@ class PortAudioDuplex:
     def open(self, settings: DuplexSettings) -> None:
         """As Duplex.open."""
         sd = load()
-        _renew(sd, rescan=bool(self._failure))
+        _renew(sd, rescan=self._stale)
+        self._stale = True
         self._over = (0, 0, 0, DeviceXruns())
         self._failure = ""
         self._started = False
@@ -103,6 +105,7 @@ class PortAudioDuplex:
             self._run = (_Ringed if settings.handler is None else _Direct)(settings)
         except (sd.PortAudioError, ValueError) as error:
             raise StreamError(_explain(error)) from error
+        self._stale = False
         latency = self._run.stream.latency
         if not isinstance(latency, tuple):
             latency = (latency, 0.0) if settings.input is not None else (0.0, latency)
@@ -126,6 +129,7 @@ class PortAudioDuplex:
         # PortAudio's close hangs on a JACK server that is gone, and its exit then aborts the program.
         gone = self._on_jack and self.failure == _GONE
         self._over = (run.captured, run.played, run.blocksize, run.xruns)
+        self._stale = bool(self.failure)
         self._run = None
         if gone:
             _abandon(run)

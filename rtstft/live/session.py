@@ -56,6 +56,7 @@ class Session:
         self._duplex = duplex
         self._engine = engine
         self._source = source
+        self._given_before = 0 if source is None else source.given
         self._tap = tap
         self._events = events
         self._has_output = settings.output
@@ -113,9 +114,11 @@ class Session:
     @property
     def finished(self) -> bool:
         """Whether a source has come to its end, and the last of it to the loudspeaker."""
-        if self._source is None or self._source.samples is None:
+        source = self._source
+        if source is None or not source.ended:
             return False
-        return self._clock >= self._source.samples + self._delay + self._duplex.latencies[1]
+        given = source.given - self._given_before
+        return self._clock >= given + self._delay + self._duplex.latencies[1]
 
     def start(self) -> None:
         """Starts device and worker; returns when the first block has passed.
@@ -123,6 +126,8 @@ class Session:
         Raises:
             StreamError: the device does not run, or its blocks are longer than the headroom.
         """
+        if not self._direct:
+            self._worker.start()
         self._duplex.start()
         self._duplex.wait(1, timeout=2.0)
         blocksize = self._duplex.blocksize
@@ -139,8 +144,6 @@ class Session:
             )
         self._first_xruns = self._duplex.xruns
         self._clock_seen_at = monotonic()
-        if not self._direct:
-            self._worker.start()
 
     def tend(self) -> str:
         """Does all that can wait; returns why the session cannot go on, or nothing."""

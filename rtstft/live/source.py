@@ -19,7 +19,8 @@ class SampleSource:
     """Reads a file or an array from start to end, in blocks of any length, then gives zeros.
 
     Attributes:
-        samples: length, once the end has been reached; None before.
+        given: samples given so far, zeros after the end not counted.
+        ended: whether the end has been reached.
     """
 
     def __init__(self, spec: SourceSpec, samplerate: float, channels: int) -> None:
@@ -44,23 +45,23 @@ class SampleSource:
                 f"source has {found} channels, the stream {channels}: open it with channels={found}"
             )
         self._rest: Samples = np.empty((0, channels), np.float32)
-        self._given = 0
-        self.samples: int | None = None
+        self.given = 0
+        self.ended = False
 
     def fill(self, out: Samples) -> None:
         """The next samples into `out`, shape (n, channels)."""
         done = 0
-        while done < len(out) and self.samples is None:
+        while done < len(out) and not self.ended:
             if not len(self._rest):
                 block = next(self._blocks, None)
                 if block is None:
-                    self.samples = self._given
+                    self.ended = True
                     break
                 self._rest = block
             part = self._rest[: len(out) - done]
             out[done : done + len(part)] = part
             done += len(part)
-            self._given += len(part)
+            self.given += len(part)
             self._rest = self._rest[len(part) :]
         out[done:] = 0
 

@@ -81,9 +81,9 @@ class Stats:
     gc_pause_max_s: float = 0.0
     """Longest pause of Python's garbage collector in this process."""
     peak_in: float = 0.0
-    """Largest input magnitude since the last snapshot, full scale being 1."""
+    """Input level: the largest magnitude, full scale being 1, falling by 20 dB a second since."""
     peak_out: float = 0.0
-    """Largest output magnitude since the last snapshot."""
+    """Output level, likewise."""
     slowest: str = ""
     """Name of the callback that has taken the most time."""
 

@@ -120,7 +120,7 @@ def _play(script: str, options: dict[str, Any], disturbance: str, seconds: float
         with TemporaryDirectory() as name:
             folder = Path(name)
             code = script.format(disturbance=disturbance, period=PERIOD, **options)
-            with program(server, folder, code) as running:
+            with program(server, folder, code, patience=seconds + 120) as running:
                 assert running.heard() == ["runs"]
                 with tape(server, folder, seconds) as found:
                     running.tell()
@@ -147,7 +147,10 @@ def _soak(seconds: float) -> Row:
     server = Jackd(PERIOD)
     try:
         script = _SOAK.format(seconds=seconds)
-        with TemporaryDirectory() as name, program(server, Path(name), script) as running:
+        with (
+            TemporaryDirectory() as name,
+            program(server, Path(name), script, patience=seconds + 120) as running,
+        ):
             before, after, facts = running.heard()
             running.end()
     finally:
