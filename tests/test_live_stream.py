@@ -437,7 +437,11 @@ def test_parameters_and_bypass_are_steered_while_it_plays() -> None:
             levels.append(float(play(fake, x[:1000], [50] * 20)[-1, 0]))
         with pytest.raises(StreamError, match=r"0 of the callbacks \(Gain, half\)"):
             stream.set(volume=1)
-    assert levels == pytest.approx([0.5, 2.0, 1.0, 0.25])
+        with pytest.raises(StreamError, match="0 of the callbacks"):
+            stream.set(1, factor=1.0)
+        stream.set(0, factor=1.0)
+        levels.append(float(play(fake, x[:1000], [50] * 20)[-1, 0]))
+    assert levels == pytest.approx([0.5, 2.0, 1.0, 0.25, 0.5])
 
 
 def test_stream_can_be_stopped_and_started_again() -> None:

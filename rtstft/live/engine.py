@@ -95,26 +95,26 @@ class LiveEngine(Processor):
         """Name of the callback that has taken the most time; empty if there is none."""
         return max(self._guards, key=lambda guard: guard.seconds).name if self._guards else ""
 
-    def parameters(self) -> dict[str, dict[str, Any]]:
-        """Public plain values of each plugin, by its name: what a flight recorder keeps."""
-        plain = (bool, int, float, str)
-        return {
-            guard.name: {
+    def parameters(self) -> list[dict[str, Any]]:
+        """Name and public plain attributes of each callback: what a flight recorder keeps."""
+        rows = []
+        for guard, plugin in zip(self._guards, self._row, strict=True):
+            known = {**vars(type(plugin)), **getattr(plugin, "__dict__", {})}
+            plain = {
                 name: value
-                for name, value in vars(plugin).items()
-                if not name.startswith("_") and isinstance(value, plain)
+                for name, value in known.items()
+                if not name.startswith("_") and isinstance(value, (bool, int, float, str))
             }
-            for guard, plugin in zip(self._guards, self._row, strict=True)
-            if hasattr(plugin, "__dict__") and hasattr(plugin, "process")
-        }
+            rows.append({"callback": guard.name, "parameters": plain})
+        return rows
 
-    def set(self, name: str | None, values: dict[str, object]) -> None:
-        """Sets attributes of the plugin called `name`, or of the only one that has them, between two frames.
+    def set(self, which: str | int | None, values: dict[str, object]) -> None:
+        """Sets attributes of a plugin, by name or place, or of the only one that has them, between frames.
 
         Raises:
             StreamError: no plugin, or more than one, has the attribute.
         """
-        changes = [(self._owner(name, attribute), attribute, value) for attribute, value in values.items()]
+        changes = [(self._owner(which, attribute), attribute, value) for attribute, value in values.items()]
         self._pending.extend(changes)
 
     def failed(self, error: PluginError) -> None:
@@ -173,16 +173,16 @@ class LiveEngine(Processor):
         self.bad_input += int(np.count_nonzero(bad))
         block[bad] = 0
 
-    def _owner(self, name: str | None, attribute: str) -> object:
+    def _owner(self, which: str | int | None, attribute: str) -> object:
         owners = [
             plugin
-            for guard, plugin in zip(self._guards, self._row, strict=True)
-            if name in (None, guard.name) and hasattr(plugin, attribute)
+            for place, (guard, plugin) in enumerate(zip(self._guards, self._row, strict=True))
+            if which in (None, place, guard.name) and hasattr(plugin, attribute)
         ]
         if len(owners) == 1:
             return owners[0]
         names = ", ".join(guard.name for guard in self._guards) or "none"
         raise StreamError(
             f"{attribute!r} is an attribute of {len(owners)} of the callbacks ({names}), expected one: "
-            f"name it, as in set({(self.slowest or 'Gate')!r}, {attribute}=...)"
+            f"name it, or its place in the row: set(0, {attribute}=...)"
         )

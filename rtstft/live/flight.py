@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 import threading
 import time
 from collections import deque
@@ -127,5 +128,5 @@ def _place(callback: Any) -> str:
     """Where a callback comes from, as the command line names it."""
     kind = callback if hasattr(callback, "__name__") else type(callback)
     module = getattr(kind, "__module__", "")
-    file = getattr(__import__("sys").modules.get(module), "__file__", None)
+    file = getattr(sys.modules.get(module), "__file__", None)
     return f"{file or module}:{name_of(callback)}"

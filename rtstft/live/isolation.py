@@ -112,9 +112,9 @@ class IsolatedStream:
     def bypass(self, on: bool) -> None:
         self._ask("put", "bypass", bool(on))
 
-    def set(self, name: str | None, values: dict[str, object]) -> None:
+    def set(self, which: str | int | None, values: dict[str, object]) -> None:
         """As LocalStream's."""
-        self._ask("call", "set", name, values)
+        self._ask("call", "set", which, values)
 
     def start(self) -> None:
         """As LocalStream's."""

@@ -157,9 +157,9 @@ class LocalStream:
     def bypass(self, on: bool) -> None:
         self._engine.bypass = bool(on)
 
-    def set(self, name: str | None, values: dict[str, object]) -> None:
+    def set(self, which: str | int | None, values: dict[str, object]) -> None:
         """Sets a plugin's attributes between two frames."""
-        self._engine.set(name, values)
+        self._engine.set(which, values)
 
     def start(self) -> None:
         """Starts the device; returns once it runs."""

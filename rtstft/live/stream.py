@@ -163,11 +163,12 @@ class Stream:
     def bypass(self, on: bool) -> None:
         self._stream.bypass = on
 
-    def set(self, plugin: str | None = None, /, **values: object) -> None:
+    def set(self, plugin: str | int | None = None, /, **values: object) -> None:
         """Sets attributes of a plugin, between two frames.
 
         Args:
-            plugin: class name of the plugin; may be left out if only one has the attributes.
+            plugin: class name of the plugin, or its place in the row; may be left out if only one has
+                the attributes.
             values: `set(threshold_db=-40)`.
 
         Raises:
@@ -202,10 +203,18 @@ class Stream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self.close()
-        failure: RtstftError | None = self._stream.error
-        if failure is None:
+        failures: list[RtstftError] = []
+        try:
+            self.close()
+        except RtstftError as unclosed:
+            failures.append(unclosed)
+        if (failed := self._stream.error) is not None:
+            failures.insert(0, failed)
+        if not failures:
             return
+        first = failures[0] if error is None else error
+        for failure in failures:
+            if failure is not first:
+                first.add_note(f"and the stream: {failure}")
         if error is None:
-            raise failure
-        error.add_note(f"and the stream: {failure}")
+            raise first
