@@ -134,6 +134,11 @@ class Program:
         self._process.stdin.write("\n")
         self._process.stdin.flush()
 
+    def kill(self) -> None:
+        """Ends it as nothing could be caught."""
+        self._process.kill()
+        self._process.wait()
+
     def end(self) -> int:
         """Exit code, once it has ended."""
         code = self._process.wait(TIMEOUT_S)

@@ -265,6 +265,43 @@ def test_server_that_comes_back_is_taken_up_again(
     assert "the device is back" in facts["events"]
 
 
+def test_engine_process_that_is_killed_is_named(jackd: Any, tmp_path: Path) -> None:
+    code = (
+        "import multiprocessing\n"
+        "try:\n"
+        "    with rtstft.Stream(identity, rtstft.STFT(1024, 256), isolate=True) as stream:\n"
+        "        multiprocessing.active_children()[0].kill()\n"
+        "        say(stream.wait(5), stream.active)\n"
+        "        left = time.monotonic()\n"
+        "except rtstft.StreamError as error:\n"
+        "    say(str(error), time.monotonic() - left, stream.latency.total, stream.stats.frames)\n"
+    )
+    with program(jackd(), tmp_path, code) as running:
+        assert running.heard() == [True, False]
+        text, seconds, total, _ = running.heard()
+        running.end()
+    assert "exit code -9" in text
+    assert seconds < 2
+    assert total > 0
+
+
+def test_program_that_is_killed_leaves_its_recording_complete(jackd: Any, tmp_path: Path) -> None:
+    code = (
+        "options = dict(isolate=True, record_wet='wet.wav')\n"
+        "with rtstft.Stream(identity, rtstft.STFT(1024, 256), **options) as stream:\n"
+        "    time.sleep(0.5)\n"
+        "    say('runs')\n"
+        "    hear()\n"
+    )
+    with program(jackd(), tmp_path, code) as running:
+        assert running.heard() == ["runs"]
+        running.kill()
+        end = time.monotonic() + 10
+        while not (tmp_path / "wet.wav").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+    assert len(read(tmp_path / "wet.wav")) > 0.4 * RATE
+
+
 def test_program_that_stands_still_for_seconds_gets_its_device_back(jackd: Any, tmp_path: Path) -> None:
     code = (
         "with rtstft.Stream(identity, rtstft.STFT(1024, 256)) as stream:\n"

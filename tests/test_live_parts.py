@@ -13,7 +13,7 @@ from rtstft import STFT, StreamError
 from rtstft.cli import live, main
 from rtstft.live import FakeDuplex, Stats, Stream
 from rtstft.live.duplex import DeviceXruns, DuplexSettings
-from rtstft.live.playout import Playout
+from rtstft.live.playout import FadeIn, Playout
 from rtstft.live.ring import Ring
 from rtstft.live.roundtrip import maximum_length_sequence, measure
 from rtstft.live.settings import StreamSettings
@@ -51,7 +51,7 @@ class Device:
             lambda: self.clock,
             headroom=headroom,
             fade=fade,
-            fade_in=0,
+            fade_in=FadeIn(0, 0),
         )
 
     def tick(self, count: int) -> None:

@@ -323,7 +323,7 @@ def test_device_that_comes_back_is_taken_up_again() -> None:
     assert stats.restarts == 1
     assert stats.samples_in == stats.samples_out + stats.dropped
     expected = delayed(offline(half, SMALL, x), 80, len(y))
-    faded = 80 + round(0.05 * RATE)
+    faded = 80 + SMALL.latency() + round(0.05 * RATE)
     assert np.array_equal(y[faded:], expected[faded:])
     assert np.abs(y[:faded]).sum() < 0.8 * np.abs(expected[:faded]).sum()
 
@@ -338,9 +338,84 @@ def test_device_that_has_let_go_of_its_rings_is_started_anew() -> None:
         x = noise(4000, 1, "float32", 3)
         y = play(fake, x, [40] * 100)
     expected = delayed(offline(half, SMALL, x), 80, len(y))
-    faded = 80 + round(0.05 * RATE)
+    faded = 80 + SMALL.latency() + round(0.05 * RATE)
     assert np.array_equal(y[faded:], expected[faded:])
     assert stream.stats.restarts == 1
+
+
+def test_callback_that_never_comes_back_ends_the_stream() -> None:
+    stuck = Stuck(at=10)
+    fake = FakeDuplex(blocksize=FIRST)
+    with (
+        pytest.raises(StreamError, match="'Stuck' has not come back"),
+        Stream(stuck, SMALL, samplerate=RATE, headroom_s=0.01, reconnect=True, duplex=fake) as stream,
+    ):
+        for _ in range(10):
+            fake.tick(noise(40, 1, "float32"))
+        assert stuck.reached.wait(10)
+        fake.unplug()
+        fake.plug()
+        assert stream.wait(10)
+        with pytest.raises(StreamError, match="make a new one"):
+            stream.start()
+    stuck.go.set()
+
+
+def test_stream_may_be_stopped_by_its_own_callback() -> None:
+    streams: list[Stream] = []
+
+    def stops(_: Any, info: Any) -> None:
+        if info.index == 5:
+            streams[0].stop()
+
+    fake = FakeDuplex(blocksize=FIRST)
+    with Stream(stops, SMALL, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream:
+        streams.append(stream)
+        fake.tick(noise(FIRST, 1, "float32"))
+        assert stream.wait(10)
+    assert stream.stats.callback_errors == 0
+
+
+def test_stream_that_ended_of_itself_can_be_started_again() -> None:
+    fake = FakeDuplex(blocksize=FIRST)
+    stream = Stream(half, SMALL, samplerate=RATE, headroom_s=0.01, duplex=fake)
+    stream.start()
+    fake.unplug()
+    assert stream.wait(10)
+    fake.plug()
+    with stream:
+        x = noise(2000, 1, "float32")
+        assert np.array_equal(play(fake, x, [40] * 50)[80:], offline(half, SMALL, x)[:-80])
+
+
+class Ahead(Plugin):
+    """Identity, three frames late."""
+
+    lookahead = 3
+
+    def prepare(self, context: rtstft.Context) -> None:
+        self.shape = (context.channels, context.stft.bins)
+        self.reset()
+
+    def reset(self) -> None:
+        self.kept = [np.zeros(self.shape, np.complex64)] * 3
+
+    def process(self, frame: Any) -> Any:
+        self.kept.append(frame.copy())
+        return self.kept.pop(0)
+
+
+def test_bypass_of_a_callback_with_lookahead_is_aligned_and_leaves_no_trace() -> None:
+    x = noise(4000, 1, "float32")
+    fake = FakeDuplex(blocksize=FIRST)
+    with Stream(Ahead(), SMALL, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream:
+        parts = []
+        for i in range(4):
+            stream.bypass = i % 2 == 1
+            parts.append(play(fake, x[1000 * i :][:1000], [40] * 25)[FIRST:])
+        delay = stream.latency.headroom + stream.latency.lookahead
+    y = np.concatenate([np.zeros((FIRST, 1), np.float32), *parts])
+    assert np.array_equal(y, delayed(offline([], SMALL, x), delay, len(y)))
 
 
 def test_recordings_hold_what_went_in_and_out(tmp_path: Any) -> None:
@@ -569,14 +644,39 @@ def test_one_long_call_is_no_overload(clock: Clock) -> None:
     assert stats.load_max == pytest.approx(0.3 / (16 / RATE))
 
 
-def test_fade_in_begins_at_silence() -> None:
+@pytest.mark.parametrize("headroom", [0, 0.01])
+def test_fade_in_begins_at_silence(headroom: float) -> None:
     fake = FakeDuplex(blocksize=FIRST)
     x = np.ones((2000, 1), np.float32)
-    with Stream(identity, SMALL, samplerate=RATE, headroom_s=0.01, fade_in_s=0.1, duplex=fake):
+    with Stream(identity, SMALL, samplerate=RATE, headroom_s=headroom, fade_in_s=0.1, duplex=fake) as stream:
         y = play(fake, x, [40] * 50)[:, 0]
-    assert np.abs(np.diff(y)).max() < 0.07
-    assert y[-1] == pytest.approx(1)
-    assert y[300] < 0.3
+        start = stream.latency.total
+    assert not y[:start].any()
+    assert np.abs(np.diff(y)).max() < 0.02  # where the ones begin
+    assert y[start + FIRST + 300] < 0.5
+    assert y[start + 800 :] == pytest.approx(1)
+
+
+def test_fade_in_holds_for_the_dry_signal_too() -> None:
+    stuck = Stuck(at=20)
+    fake = FakeDuplex(blocksize=FIRST)
+    x = np.ones((3000, 1), np.float32)
+    with Stream(stuck, SMALL, samplerate=RATE, headroom_s=0.01, fade_in_s=0.3, duplex=fake) as stream:
+        out = []
+        for i in range(70):
+            out.append(fake.tick(x[:40]))
+            if i < 6:
+                fake.settle()
+            elif i < 40:
+                assert stuck.reached.wait(10)
+                fake.attended()
+            elif i == 40:
+                stuck.go.set()
+                fake.settle()
+        assert stream.stats.starved >= 1
+    y = np.concatenate(out)[:, 0]
+    assert y[:1200].max() < 0.5
+    assert np.abs(np.diff(y[:1400])).max() < 0.02
 
 
 def test_flight_recorder_writes_what_led_to_an_xrun(tmp_path: Any) -> None:

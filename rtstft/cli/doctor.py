@@ -12,6 +12,7 @@ from rtstft.geometry import STFT
 from rtstft.live import Stream
 from rtstft.live.checkup import Checkup, check_up, recommend_headroom
 from rtstft.loading import load_all
+from rtstft.types import ComplexArray
 
 
 def doctor(
@@ -31,8 +32,8 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Time this geometry and these callbacks on this machine, try the device, recommend settings."""
-    if not 0 < seconds < 1000:
-        raise typer.BadParameter(f"--seconds {seconds:g}, expected more than 0")
+    if not 0.1 <= seconds <= 600:
+        raise typer.BadParameter(f"--seconds {seconds:g}, expected 0.1 to 600")
     chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
     geometry = chosen.geometry(samplerate)
     callbacks = load_all(callback or [])
@@ -84,14 +85,14 @@ def _try_device(
     """What a second of silence through the device tells; whether it works; its block length."""
     try:
         stream = Stream(
-            [],
+            _silence,
             geometry,
             device=(input, output),
             samplerate=samplerate,
             channels=channels,
             blocksize=blocksize,
             headroom_s=0.1,
-            fade_in_s=10.0,
+            on_overload="mute",
         )
         with stream:
             stream.wait(1.0)
@@ -103,6 +104,10 @@ def _try_device(
         f"{stats.xruns} xruns in 1 s"
     )
     return text, True, block
+
+
+def _silence(frame: ComplexArray) -> None:
+    frame[...] = 0
 
 
 def _advice(quiet: Checkup, crowded: Checkup, hop_s: float, block_s: float) -> list[str]:

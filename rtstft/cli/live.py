@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -95,11 +96,9 @@ def live(
         flight_recorder_s=flight_recorder,
     )
     end = None if duration is None else time.monotonic() + duration
-    try:
-        with stream:
-            _print_lines(stream, end) if as_json else _show_panel(stream, end)
-    except KeyboardInterrupt:
-        pass  # the way to end it
+    # Ctrl-C is the way to end it, and hides no error.
+    with stream, suppress(KeyboardInterrupt):
+        _print_lines(stream, end) if as_json else _show_panel(stream, end)
     if not as_json:
         stats = stream.stats
         print(
@@ -143,6 +142,7 @@ def _show_panel(stream: Stream, end: float | None) -> None:
 
 def _panel(stream: Stream) -> "Table":
     from rich.table import Table
+    from rich.text import Text
 
     stats, latency = stream.stats, stream.latency
     table = Table.grid(padding=(0, 2))
@@ -156,7 +156,7 @@ def _panel(stream: Stream) -> "Table":
     for name, text in rows:
         table.add_row(name, text)
     for event in stream.events[-3:]:
-        table.add_row("", f"[dim]{event}[/dim]".replace("\n", " "))
+        table.add_row("", Text(" ".join(str(event).split()), style="dim"))
     table.add_row("", "[dim]Ctrl-C ends it[/dim]")
     return table
 

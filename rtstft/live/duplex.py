@@ -54,7 +54,10 @@ class DeviceXruns:
 
 
 class Duplex(Protocol):
-    """A sound device, or what stands in for one. Calls come from one thread, `wait` from another."""
+    """A sound device, or what stands in for one.
+
+    One thread at a time opens, starts, closes and releases; another may wait; any may look at the rest.
+    """
 
     def open(self, settings: DuplexSettings) -> None:
         """Makes ready to start; StreamError if the device cannot do what `settings` asks."""

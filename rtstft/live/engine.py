@@ -32,6 +32,7 @@ class LiveEngine(Processor):
         first_error: the first failure of a callback, or None.
         callback_errors, bad_input, late_frames, frames: as in Stats.
         load: histogram of the time of frames.
+        calling: name of the callback that is running; empty if none is.
         stop_requested: a callback failed, and `on_error` is "stop".
     """
 
@@ -61,6 +62,7 @@ class LiveEngine(Processor):
         self.late_frames = 0
         self.frames = 0
         self.load = LoadHistogram()
+        self.calling = ""
         self.stop_requested = False
         self._pending: deque[tuple[object, str, object]] = deque()
         self._hop_s = geometry.hop_length / samplerate
@@ -92,14 +94,14 @@ class LiveEngine(Processor):
 
     @property
     def slowest(self) -> str:
-        """Name of the callback that has taken the most time; empty if there is none."""
-        return max(self._guards, key=lambda guard: guard.seconds).name if self._guards else ""
+        """Name of the callback that takes the most time; empty if there is none."""
+        return max(self._guards, key=lambda guard: guard.mean_s).name if self._guards else ""
 
     def parameters(self) -> list[dict[str, Any]]:
         """Name and public plain attributes of each callback: what a flight recorder keeps."""
         rows = []
         for guard, plugin in zip(self._guards, self._row, strict=True):
-            known = {**vars(type(plugin)), **getattr(plugin, "__dict__", {})}
+            known = {**vars(type(plugin)), **dict(getattr(plugin, "__dict__", {}))}
             plain = {
                 name: value
                 for name, value in known.items()

@@ -110,8 +110,8 @@ class FlightRecorder:
         else:
             self._events.add(f"flight recorder wrote {path} and its .json")
 
-    def _replay(self, path: Path) -> str:
-        """The command that passes the recording through the same callbacks."""
+    def _replay(self, path: Path) -> str | None:
+        """The command that passes the recording through the same; None where a window has no name."""
         words = ["rtstft", "process", str(path), str(path.with_name(f"{path.stem}-replay.wav"))]
         for callback in self._callbacks:
             words += ["--callback", callback if isinstance(callback, str) else _place(callback)]
@@ -119,8 +119,10 @@ class FlightRecorder:
         words += ["--n-fft", str(geometry.n_fft), "--hop-length", str(geometry.hop_length)]
         words += ["--win-length", str(geometry.win_length)]
         for option, spec in (("--window", geometry.window), ("--synthesis", geometry.synthesis)):
-            if isinstance(spec, str) or isinstance(spec[0], str):
-                words += [option, spec if isinstance(spec, str) else ":".join(map(str, spec))]
+            parts = (spec,) if isinstance(spec, str) else spec
+            if not isinstance(parts[0], str):
+                return None
+            words += [option, ":".join(map(str, parts))]
         return shlex.join(words)
 
 

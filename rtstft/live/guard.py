@@ -11,10 +11,14 @@ from rtstft.plugin import NotFiniteError, Stage, store
 from rtstft.types import ComplexArray
 
 _LOUDEST = 1e18
+_SHARE = 0.05  # of the newest in a running mean
 
 
 class Supervisor(Protocol):
     """Who decides whether callbacks are called, and hears of those that fail."""
+
+    calling: str
+    """Name of the callback that is running; empty if none is."""
 
     @property
     def skipping(self) -> bool:
@@ -36,13 +40,13 @@ class Guard:
 
     Attributes:
         name: the callback's.
-        seconds: time spent in the callback so far.
+        mean_s: time spent in the callback per frame, lately.
         probe_s: time that the last probe took.
     """
 
     def __init__(self, stage: Stage, frame: ComplexArray, supervisor: Supervisor, *, returns: bool) -> None:
         self.name = stage.name
-        self.seconds = 0.0
+        self.mean_s = 0.0
         self.probe_s = 0.0
         self._stage = stage
         self._supervisor = supervisor
@@ -50,11 +54,15 @@ class Guard:
         self._given = np.zeros((stage.lookahead + 1, *frame.shape), frame.dtype)
         self._scratch = np.zeros_like(frame)
         self._real = frame.real.dtype
+        self._skipped = False
+        self._dry_until = 0  # frames that a plugin with lookahead still has to make up for
         self._index = 0
 
     def reset(self) -> None:
         """Forgets the frames it was given."""
         self._given[...] = 0
+        self._skipped = False
+        self._dry_until = 0
         self._index = 0
 
     def call(self, frame: ComplexArray) -> None:
@@ -64,13 +72,18 @@ class Guard:
         dry = self._given[(self._index + 1) % slots]
         started = perf_counter()
         if not self._supervisor.skipping:
+            if self._skipped:
+                self._resume()
             try:
                 self._run(frame)
             except Exception as error:
                 frame[...] = dry
                 self._failed(error)
-            self.seconds += perf_counter() - started
+            if self._index < self._dry_until:
+                frame[...] = dry
+            self.mean_s += _SHARE * (perf_counter() - started - self.mean_s)
         else:
+            self._skipped = True
             if self._supervisor.probing:
                 self._probe(frame)
                 self.probe_s = perf_counter() - started
@@ -79,8 +92,17 @@ class Guard:
             frame[...] = dry
         self._index += 1
 
+    def _resume(self) -> None:
+        """Calls the stage again after a gap: what it kept to look ahead is from before."""
+        self._skipped = False
+        if self._stage.lookahead:
+            self._forget()
+            self._dry_until = self._index + self._stage.lookahead
+
     def _run(self, frame: ComplexArray) -> None:
+        self._supervisor.calling = self.name
         result = self._stage.call(frame)
+        self._supervisor.calling = ""
         if self._returns and result is not None and result is not frame:
             store(result, frame)
         if not is_within(frame.view(self._real), _LOUDEST):
@@ -97,8 +119,12 @@ class Guard:
         failure = self._stage.failure(error, self._index)
         failure.__cause__ = error
         self._supervisor.failed(failure)
+        self._supervisor.calling = ""
         if isinstance(error, NotFiniteError):
-            try:
-                self._stage.forget()
-            except Exception as worse:
-                self._supervisor.failed(self._stage.failure(worse, self._index))
+            self._forget()
+
+    def _forget(self) -> None:
+        try:
+            self._stage.forget()
+        except Exception as error:
+            self._supervisor.failed(self._stage.failure(error, self._index))

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rtstft.errors import PluginError, RtstftError, StreamError
@@ -23,11 +24,10 @@ from rtstft.loading import load_all
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_START_S = 30.0  # an interpreter has to start and import
-_ANSWER_S = 10.0
+_START_S = 30.0  # an interpreter has to start and import, a device to open
+_ANSWER_S = 1.0
 _POLL_S = 0.05
 _SWITCH_INTERVAL_S = 0.001
-_KEPT = ("blocksize", "stats", "events", "error", "latency", "bypass")
 
 
 class IsolatedStream:
@@ -55,10 +55,17 @@ class IsolatedStream:
         self._lock = threading.Lock()
         self._asked = 0
         self._final: dict[str, Any] | None = None  # what stays known after close
+        self._steering = threading.Lock()  # of whoever closes
         self._process.start()
         theirs.close()
         try:
-            self._receive(_START_S)
+            self._latency: Latency = self._receive(_START_S)
+        except EOFError as error:
+            self._end()
+            raise StreamError(
+                f"the engine's process ended as it started (exit code {self._process.exitcode}): a script "
+                f"that makes an isolated stream does so under if __name__ == '__main__'"
+            ) from error
         except BaseException:
             self._end()
             raise
@@ -118,11 +125,11 @@ class IsolatedStream:
 
     def start(self) -> None:
         """As LocalStream's."""
-        self._ask("call", "start")
+        self._ask("call", "start", timeout=_START_S)
 
     def stop(self) -> None:
         """As LocalStream's."""
-        self._ask("call", "stop")
+        self._ask("call", "stop", timeout=_START_S)
 
     def wait(self, timeout: float | None = None) -> bool:
         """As LocalStream's."""
@@ -134,50 +141,58 @@ class IsolatedStream:
         return True
 
     def close(self) -> None:
-        """As LocalStream's; the process is ended whatever it does."""
-        if self._final is not None:
-            return
-        final = dict.fromkeys(_KEPT)
-        try:
-            final, error = self._ask("close")
-        except StreamError as gone:
-            final, error = {**final, "error": gone, "stats": Stats(), "events": ()}, None
-        self._final = {**final, "active": False}
-        self._end()
-        if error is not None:
-            raise error
+        """As LocalStream's; ends a process that does not answer within a second."""
+        with self._steering:
+            if self._final is not None:
+                return
+            known = {
+                "blocksize": 0,
+                "stats": Stats(),
+                "events": (),
+                "latency": self._latency,
+                "bypass": False,
+            }
+            failure = None
+            try:
+                self._ask("ping")
+                # It may have a recording to complete, which takes the time it takes.
+                known, failure = self._ask("close", timeout=None)
+            except StreamError as gone:
+                known["error"] = gone
+            self._final = {**known, "active": False}
+            self._end()
+            if failure is not None:
+                raise failure
 
     def _get(self, name: str) -> Any:
         return self._ask("get", name) if self._final is None else self._final[name]
 
-    def _ask(self, *request: Any) -> Any:
-        with self._lock:
-            try:
-                self._asked += 1
-                self._connection.send((self._asked, *request))
-                return self._receive(_ANSWER_S)
-            except (EOFError, OSError) as error:
-                raise StreamError(self._ended()) from error
-
-    def _receive(self, timeout: float) -> Any:
+    def _ask(self, *request: Any, timeout: float | None = _ANSWER_S) -> Any:
+        if self._final is not None:
+            raise StreamError("the stream is closed: make a new one")
+        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+            raise StreamError("the engine's process has not answered another thread yet")
         try:
-            number = -1
-            while number != self._asked:  # an answer that came too late is nobody's
-                if not self._connection.poll(timeout):
-                    raise StreamError(f"the engine's process has not answered for {timeout:g} s")
-                number, failed, answer = self._connection.recv()
-        except (EOFError, ConnectionError) as error:
-            raise StreamError(self._ended()) from error
+            self._asked += 1
+            self._connection.send((self._asked, *request))
+            return self._receive(timeout)
+        except (EOFError, OSError) as error:
+            self._process.join(_ANSWER_S)
+            raise StreamError(
+                f"the engine's process has ended unasked (exit code {self._process.exitcode})"
+            ) from error
+        finally:
+            self._lock.release()
+
+    def _receive(self, timeout: float | None) -> Any:
+        number = -1
+        while number != self._asked:  # an answer that came too late is nobody's
+            if not self._connection.poll(timeout):
+                raise StreamError(f"the engine's process has not answered for {timeout:g} s")
+            number, failed, answer = self._connection.recv()
         if failed:
             raise answer
         return answer
-
-    def _ended(self) -> str:
-        self._process.join(1.0)
-        return (
-            f"the engine's process has ended (exit code {self._process.exitcode}): "
-            f"a script that makes an isolated stream does so under if __name__ == '__main__'"
-        )
 
     def _end(self) -> None:
         self._connection.close()
@@ -197,18 +212,10 @@ def _serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
     except BaseException as error:
         connection.send((0, True, _portable(error)))
         return
-    connection.send((0, False, None))
     try:
-        while True:
-            number, verb, *arguments = connection.recv()
-            if verb == "close":
-                break
-            try:
-                answer = number, False, _answer(stream, verb, arguments)
-            except Exception as error:
-                answer = number, True, _portable(error)
-            connection.send(answer)
-    except EOFError:  # the program that made the stream has ended
+        connection.send((0, False, stream.latency))
+        number = _serve_until_close(connection, stream)
+    except OSError:  # the program that made the stream has ended
         stream.close()
         return
     failure = None
@@ -216,12 +223,33 @@ def _serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
         stream.close()
     except Exception as error:
         failure = _portable(error)
-    final = {name: getattr(stream, name) for name in _KEPT}
-    final["error"] = None if final["error"] is None else _portable(final["error"])
-    connection.send((number, False, (final, failure)))
+    known = {name: getattr(stream, name) for name in ("blocksize", "stats", "events", "latency", "bypass")}
+    known["error"] = None if stream.error is None else _portable(stream.error)
+    with suppress(OSError):
+        connection.send((number, False, (known, failure)))
+
+
+def _serve_until_close(connection: "Connection[Any, Any]", stream: LocalStream) -> int:
+    """Answers requests until one says "close"; returns its number. OSError if nobody is there."""
+    while True:
+        try:
+            number, verb, *arguments = connection.recv()
+        except EOFError as error:
+            raise ConnectionError from error
+        except (ImportError, AttributeError):
+            continue  # a value of a class that is not known here: the request goes unanswered
+        if verb == "close":
+            return int(number)
+        try:
+            answer = number, False, _answer(stream, verb, arguments)
+        except Exception as error:
+            answer = number, True, _portable(error)
+        connection.send(answer)
 
 
 def _answer(stream: LocalStream, verb: str, arguments: list[Any]) -> Any:
+    if verb == "ping":
+        return None
     if verb == "get":
         value = getattr(stream, arguments[0])
         return _portable(value) if isinstance(value, BaseException) else value

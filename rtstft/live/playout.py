@@ -14,6 +14,19 @@ import numpy as np
 from rtstft.live.ring import Ring, Samples
 
 
+class FadeIn:
+    """The beginning of a stream: silence until `start`, and full level `length` samples later."""
+
+    def __init__(self, start: int, length: int) -> None:
+        silence = np.zeros((start if length else 0, 1), np.float32)
+        self._gains = np.concatenate([silence, raised_cosine(length)])
+
+    def apply(self, position: int, samples: Samples) -> None:
+        """Fades `samples`, shape (n, channels), which are played from `position` on, in place."""
+        gains = self._gains[position : position + len(samples)]
+        samples[: len(gains)] *= gains
+
+
 class Playout:
     """Writes to `output`; sample `k` of the processed signal is played at time `k + headroom`.
 
@@ -26,11 +39,7 @@ class Playout:
         captured: the end of what `dry` holds.
         headroom: in samples.
         fade: samples of a crossfade.
-        fade_in: samples over which the stream begins.
-
-    Attributes:
-        placed, dropped: processed samples that came in time, and those that did not.
-        starved: times that the device was faster.
+        fade_in: how the stream begins.
     """
 
     def __init__(
@@ -43,30 +52,28 @@ class Playout:
         *,
         headroom: int,
         fade: int,
-        fade_in: int,
+        fade_in: FadeIn,
     ) -> None:
         self._output = output
         self._dry = dry
         self._dry_delay = dry_delay
         self._played = played
         self._captured = captured
+        self._fade_in = fade_in
         self._front = headroom  # end of the processed samples
         self._last = np.zeros(output.channels, np.float32)  # the value played just before it
-        # Raised cosines, as columns.
-        self._rise = _raised_cosine(fade)
-        # What is faded over to the processed samples now, from its sample _done on.
-        self._old, self._gain, self._done = output.copy(0, fade_in), _raised_cosine(fade_in), 0
+        self._rise = raised_cosine(fade)
         self._behind = False  # the device is playing the fallback
+        self._old = self._output.copy(0, 0)  # what is faded over to the processed samples now,
+        self._done = 0  # from this sample of it on
         self._lock = threading.Lock()
-        self.placed = 0
-        self.dropped = 0
-        self.starved = 0
+        self._placed = self._dropped = self._starved = 0
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """`placed`, `dropped` and `starved` of one moment."""
+        """Samples placed in time, samples dropped, and times starved, of one moment."""
         with self._lock:
-            return self.placed, self.dropped, self.starved
+            return self._placed, self._dropped, self._starved
 
     def put(self, samples: Samples) -> None:
         """The next processed samples, shape (n, channels); changed where they are faded in."""
@@ -76,18 +83,18 @@ class Playout:
             self._front = start + count
             in_time = samples[late:]
             if len(in_time):
+                position = start + late
                 if self._behind:
                     self._behind = False
-                    position = start + late
-                    self._old = self._output.copy(position, position + len(self._rise))
-                    self._gain, self._done = self._rise, 0
-                self._fade_in(in_time)
-                self._output.write(start + late, in_time)
+                    self._old, self._done = self._output.copy(position, position + len(self._rise)), 0
+                self._fade_in.apply(position, in_time)
+                self._crossfade(in_time)
+                self._output.write(position, in_time)
                 self._last[:] = in_time[-1]
-                if self._played() > start + late:  # the device has gone past meanwhile
+                if self._played() > position:  # the device has gone past meanwhile
                     late = self._late(start, count)
-            self.dropped += late
-            self.placed += count - late
+            self._dropped += late
+            self._placed += count - late
             self._write_fallback(self._played())
 
     def rescue(self) -> None:
@@ -106,18 +113,18 @@ class Playout:
             self._write_fallback(played)
         if not self._behind:
             self._behind = True
-            self.starved += 1
+            self._starved += 1
         return min(played - start, count)
 
-    def _fade_in(self, samples: Samples) -> None:
-        """Crossfades from what was to be played to `samples`, as far as that has not been done."""
-        part = slice(self._done, self._done + len(samples))
-        gain, old = self._gain[part], self._old[part]
-        if len(gain):
-            faded = samples[: len(gain)]
-            faded *= gain
-            faded += old * (1 - gain)
-            self._done += len(gain)
+    def _crossfade(self, samples: Samples) -> None:
+        """From what was to be played to `samples`, as far as that has not been done."""
+        old = self._old[self._done :][: len(samples)]
+        if len(old):
+            gain = self._rise[self._done :][: len(old)]
+            head = samples[: len(old)]
+            head *= gain
+            head += old * (1 - gain)
+            self._done += len(old)
 
     def _write_fallback(self, played: int) -> None:
         fade = len(self._rise)
@@ -136,17 +143,18 @@ class Playout:
                 self._dry.read(known - self._dry_delay, dry)
                 tail = dry[-fade:]
                 tail *= self._rise[::-1][-len(tail) :]
+                self._fade_in.apply(known, dry)
         # It begins where the device is: after the last processed sample, or within the last fallback.
         head = fallback[:fade]
         gain = self._rise[: len(head)]
         head *= gain
-        head += (1 - gain) * (
-            self._last if start == self._front else self._output.copy(start, start + len(head))
-        )
+        after_processed = start == self._front and not self._behind
+        head += (1 - gain) * (self._last if after_processed else self._output.copy(start, start + len(head)))
         self._output.write(start, fallback)
 
 
-def _raised_cosine(length: int) -> Samples:
+def raised_cosine(length: int) -> Samples:
+    """Gains from 0 to 1, both exclusive, shape (length, 1)."""
     phase = (np.arange(length, dtype=np.float32) + 1) / (length + 1)
     rise: Samples = (0.5 - 0.5 * np.cos(np.pi * phase)).astype(np.float32)[:, np.newaxis]
     return rise

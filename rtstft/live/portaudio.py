@@ -23,6 +23,7 @@ _GONE = "the sound device is gone (unplugged, or its server has ended)"
 _JACK = "JACK Audio Connection Kit"
 # Streams and libraries whose server has died: freeing them would hang, or end the program.
 _abandoned: list[Any] = []
+_open: set[int] = set()  # identities of the PortAudioDuplexes that have a device
 
 
 def load() -> Any:
@@ -106,6 +107,7 @@ class PortAudioDuplex:
         except (sd.PortAudioError, ValueError) as error:
             raise StreamError(_explain(error)) from error
         self._stale = False
+        _open.add(id(self))
         latency = self._run.stream.latency
         if not isinstance(latency, tuple):
             latency = (latency, 0.0) if settings.input is not None else (0.0, latency)
@@ -117,8 +119,8 @@ class PortAudioDuplex:
         sd = load()
         try:
             _within(5 * _ANSWER_S, self._run.stream.start)
-        except sd.PortAudioError as error:
-            raise StreamError(f"the device does not start: {error}") from error
+        except (sd.PortAudioError, TimeoutError) as error:
+            raise StreamError(f"the device does not start: {error or 'no answer'}") from error
         self._started = True
 
     def close(self) -> None:
@@ -127,15 +129,18 @@ class PortAudioDuplex:
         if run is None:
             return
         # PortAudio's close hangs on a JACK server that is gone, and its exit then aborts the program.
-        gone = self._on_jack and self.failure == _GONE
+        failure = self.failure
+        gone = self._on_jack and failure == _GONE
+        self._stale = bool(failure)
         self._over = (run.captured, run.played, run.blocksize, run.xruns)
-        self._stale = bool(self.failure)
         self._run = None
+        _open.discard(id(self))
         if gone:
             _abandon(run)
             return
         try:
             _within(_ANSWER_S, lambda: _shut(run.stream))
+            self._over = (run.captured, run.played, run.blocksize, run.xruns)
         except TimeoutError:
             _abandon(run)
             raise StreamError(
@@ -334,7 +339,8 @@ def _options(settings: DuplexSettings) -> dict[str, Any]:
         "device": device,
         "channels": ring.channels,
         "latency": settings.latency,
-        "clip_off": True,
+        # Devices that take integers are to limit what is beyond full scale, not to wrap around.
+        "clip_off": False,
         "dither_off": True,
     }
 
@@ -409,7 +415,7 @@ def _renew(sd: Any, *, rescan: bool) -> None:
         with tempfile.TemporaryDirectory() as folder:
             sd._lib = sd._ffi.dlopen(shutil.copy(_library_path(sd), folder))
         sd._initialize()
-    elif rescan:
+    elif rescan and not _open:  # it would end the others
         sd._terminate()
         sd._initialize()
 

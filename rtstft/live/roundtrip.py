@@ -78,8 +78,8 @@ def measure(settings: StreamSettings, duplex: Duplex) -> RoundTrip:
         stream.close()
     if stream.error is not None:
         raise stream.error
-    if not ended or stream.stats.dropped:
-        raise StreamError("the measurement was disturbed: the stream lost samples; try more headroom_s")
+    if not ended or stream.stats.xruns:
+        raise StreamError("the measurement was disturbed by xruns: try again, or with more headroom")
     sent = _position(np.concatenate(played), sequence)
     back = _position(np.concatenate(captured), sequence)
     if sent is None or back is None:

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
@@ -11,7 +11,8 @@ from rtstft.errors import StreamError
 from rtstft.live.duplex import DeviceXruns, Duplex, DuplexSettings
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import EventLog
-from rtstft.live.playout import Playout
+from rtstft.live.monitor import Listener
+from rtstft.live.playout import FadeIn, Playout
 from rtstft.live.priority import raise_priority
 from rtstft.live.ring import Ring, Samples
 from rtstft.live.settings import StreamSettings
@@ -19,9 +20,27 @@ from rtstft.live.source import SampleSource
 
 _RING_S = 4.0
 _CROSSFADE_S = 0.005
+_FIRST_BLOCK_S = 2.0
 _SILENT_S = 1.0  # a device whose clock stands still for so long is gone
 _CHUNK = 4096
-Tap = Callable[[Samples, Samples], None]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Samples processed, placed in time and dropped, and times starved: as in Stats."""
+
+    samples_in: int = 0
+    samples_out: int = 0
+    dropped: int = 0
+    starved: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.samples_in + other.samples_in,
+            self.samples_out + other.samples_out,
+            self.dropped + other.dropped,
+            self.starved + other.starved,
+        )
 
 
 class Session:
@@ -41,7 +60,7 @@ class Session:
         engine: LiveEngine,
         settings: StreamSettings,
         source: SampleSource | None,
-        tap: Tap,
+        tap: Listener,
         events: EventLog,
         *,
         fade_in_s: float,
@@ -68,10 +87,14 @@ class Session:
         self._clock_seen, self._clock_seen_at = 0, math.inf
         self._first_xruns = DeviceXruns()
         self._stopping = threading.Event()
+        self._counting = threading.Lock()
+        self._starved = 0  # times that an event tells of
+        self._thread = 0  # identity of the thread that processes
         self._block: Samples = np.zeros((_CHUNK, channels), np.float32)
         self._result: Samples = np.zeros((_CHUNK, channels), np.float32)
         self._worker = threading.Thread(target=self._work, name="rtstft worker", daemon=True)
         self.error: BaseException | None = None
+        self._fade_in = FadeIn(self._delay, round(fade_in_s * rate))
         self._playout = Playout(
             self._output,
             self._input if settings.on_overload == "dry" and not settings.capture else None,
@@ -80,7 +103,7 @@ class Session:
             lambda: self._captured,
             headroom=headroom,
             fade=max(2, round(_CROSSFADE_S * rate)),
-            fade_in=round(fade_in_s * rate),
+            fade_in=self._fade_in,
         )
         duplex.open(
             DuplexSettings(
@@ -95,11 +118,12 @@ class Session:
         )
 
     @property
-    def counts(self) -> tuple[int, int, int]:
-        """Samples in time, samples dropped, and times starved, of one moment."""
-        if self._direct or not self._has_output:
-            return self._position, 0, 0
-        return self._playout.counts
+    def counts(self) -> Counts:
+        """Counts of one moment."""
+        with self._counting:
+            if self._direct or not self._has_output:
+                return Counts(self._position, self._position)
+            return Counts(self._position, *self._playout.counts)
 
     @property
     def xruns(self) -> DeviceXruns:
@@ -120,8 +144,17 @@ class Session:
         given = source.given - self._given_before
         return self._clock >= given + self._delay + self._duplex.latencies[1]
 
-    def start(self) -> None:
-        """Starts device and worker; returns when the first block has passed.
+    @property
+    def stuck(self) -> bool:
+        """Whether, though closed, its thread has not come back from a callback."""
+        return self._stopping.is_set() and self._worker.is_alive()
+
+    def runs_here(self) -> bool:
+        """Whether the calling thread is the one that processes."""
+        return threading.get_ident() == self._thread
+
+    def start(self, cancelled: threading.Event) -> None:
+        """Starts device and worker; returns when the first block has passed, or `cancelled` is set.
 
         Raises:
             StreamError: the device does not run, or its blocks are longer than the headroom.
@@ -129,7 +162,9 @@ class Session:
         if not self._direct:
             self._worker.start()
         self._duplex.start()
-        self._duplex.wait(1, timeout=2.0)
+        end = monotonic() + _FIRST_BLOCK_S
+        while not (self._duplex.blocksize or cancelled.is_set() or monotonic() > end):
+            self._duplex.wait(1, timeout=0.05)
         blocksize = self._duplex.blocksize
         if not blocksize:
             raise StreamError(
@@ -149,6 +184,11 @@ class Session:
         """Does all that can wait; returns why the session cannot go on, or nothing."""
         if not self._direct and self._has_output:
             self._playout.rescue()
+            starved = self._playout.counts[2]
+            if starved > self._starved:
+                what = self._engine.calling or self._engine.slowest or "the engine"
+                self._events.add(f"starved at sample {self._clock}: {what} was late")
+            self._starved = starved
         self._hand_out()
         if self.error is not None:
             return f"processing ended: {self.error}"
@@ -160,6 +200,8 @@ class Session:
         if clock != self._clock_seen:
             self._clock_seen, self._clock_seen_at = clock, now
         elif now - self._clock_seen_at > _SILENT_S:
+            if self._direct and (called := self._engine.calling):
+                return f"callback {called!r} has held the device up for {_SILENT_S:g} s"
             return f"the device has stopped at sample {clock} and does not go on"
         return ""
 
@@ -172,9 +214,9 @@ class Session:
             if self._worker.ident is not None:
                 self._worker.join(timeout=1.0)
             self._hand_out()
-        if self._worker.is_alive():
+        if self.stuck:
             raise StreamError(
-                f"callback {self._engine.slowest!r} has not come back: its thread is left to itself"
+                f"callback {self._engine.calling!r} has not come back: its thread is left to itself"
             )
 
     @property
@@ -191,6 +233,7 @@ class Session:
 
     def _work(self) -> None:
         try:
+            self._thread = threading.get_ident()
             self._events.add(f"worker runs at {raise_priority()}")
             grain = self._engine.grain
             while not self._stopping.is_set():
@@ -208,17 +251,16 @@ class Session:
         if self._source is None:
             self._input.read(self._position, block)
         else:
-            self._source.fill(block)
-            if not self._has_input:
-                self._input.write(self._filled, block)
-            self._filled += count
+            self._fill(self._source, block)
         self._engine.run(block, result)
-        self._position += count
-        if self._has_output:
-            self._playout.put(result)
+        with self._counting:
+            self._position += count
+            if self._has_output:
+                self._playout.put(result)
 
     def _handle(self, indata: Samples | None, outdata: Samples | None) -> None:
         """What runs in the device's callback where there is no headroom; it must not raise."""
+        self._thread = threading.get_ident()
         given = indata if outdata is None else outdata
         assert given is not None
         try:
@@ -226,7 +268,7 @@ class Session:
             self._make_room(count)
             block = self._block[:count]
             if self._source is not None:
-                self._source.fill(block)
+                self._fill(self._source, block)
             elif indata is not None:
                 block[...] = indata
             if self.error is not None or count % self._engine.grain:
@@ -234,11 +276,19 @@ class Session:
                     f"the device gave a block of {count} samples, expected a multiple of {self._engine.grain}"
                 )
             self._engine.run(block, self._result[:count] if outdata is None else outdata)
+            if outdata is not None:
+                self._fade_in.apply(self._position, outdata)
             self._position += count
         except BaseException as error:
             self.error = error
             if outdata is not None:
                 outdata[...] = 0
+
+    def _fill(self, source: SampleSource, block: Samples) -> None:
+        source.fill(block)
+        if not self._has_input:
+            self._input.write(self._filled, block)
+        self._filled += len(block)
 
     def _make_room(self, count: int) -> None:
         if count > len(self._block):
@@ -248,6 +298,8 @@ class Session:
     def _hand_out(self) -> None:
         """Gives `tap` what has gone in and out since, and the device the room for more."""
         captured, played = self._captured, self._duplex.played
+        if self._has_output:
+            captured = played = min(captured, played)  # so that recordings stay on the same time
         while self._tapped_in < captured or self._tapped_out < played:
             to_in = min(captured, self._tapped_in + _CHUNK)
             to_out = min(played, self._tapped_out + _CHUNK)

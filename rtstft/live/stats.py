@@ -85,7 +85,7 @@ class Stats:
     peak_out: float = 0.0
     """Output level, likewise."""
     slowest: str = ""
-    """Name of the callback that has taken the most time."""
+    """Name of the callback that takes the most time, lately."""
 
 
 class LoadHistogram:

@@ -60,7 +60,8 @@ class Stream:
             time, 32-bit float; complete when the stream is closed.
         overwrite: replace existing recordings.
         fade_in_s: seconds over which the output begins.
-        reconnect: wait for a device that is gone and go on, faded in, instead of ending.
+        reconnect: wait for a device that is gone and go on, faded in, instead of ending. Looking for
+            it may end streams of this process that were made with sounddevice itself.
         flight_recorder_s: keep the last seconds of input, and write them as WAV, with parameters and
             frame times as JSON, on an overload or xrun, for `rtstft process` to replay; 0 for not.
         flight_recorder_folder: where to.
@@ -141,7 +142,7 @@ class Stream:
 
     @property
     def latency(self) -> Latency:
-        """The latency budget, part by part, in samples; it does not change."""
+        """The latency budget, part by part, in samples; all but the device's parts never change."""
         return self._stream.latency
 
     @property
