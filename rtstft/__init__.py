@@ -1,5 +1,7 @@
 """Streaming STFT processing: frames of a live or recorded signal through a Python callback, exactly."""
 
+from typing import TYPE_CHECKING
+
 from rtstft.errors import (
     AudioError,
     ConditioningWarning,
@@ -12,9 +14,21 @@ from rtstft.errors import (
 )
 from rtstft.file import FileProgress, FileReport, frames, process_file
 from rtstft.geometry import STFT
-from rtstft.live import Stream
 from rtstft.plugin import Context, FrameInfo, Plugin
 from rtstft.processor import Processor
+
+if TYPE_CHECKING:
+    from rtstft.live import Stream
+else:
+
+    def __getattr__(name: str) -> object:
+        """Imports live audio when it is asked for: whoever does not need it does not wait for it."""
+        if name == "Stream":
+            from rtstft.live import Stream
+
+            return Stream
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "STFT",

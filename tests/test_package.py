@@ -130,8 +130,12 @@ def test_importing_and_running_the_engine_loads_no_optional_package() -> None:
     assert not loaded & set(OPTIONAL)
 
 
-def test_importing_the_command_line_is_left_to_it() -> None:
-    assert not [name for name in loaded_by("import rtstft") if name.startswith("rtstft.cli")]
+def test_importing_live_audio_and_the_command_line_is_left_to_them() -> None:
+    later = ("rtstft.cli", "rtstft.live", "multiprocessing")
+    assert not [name for name in loaded_by("import rtstft") if name.startswith(later)]
+    assert not loaded_by("import rtstft; rtstft.Stream") & set(OPTIONAL)
+    with pytest.raises(AttributeError, match="no attribute 'stream'"):
+        _ = rtstft.stream
 
 
 def test_package_is_typed() -> None:
