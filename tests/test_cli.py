@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -16,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from command import rtstft
 from strategies import noise
 
 from rtstft import STFT
-from rtstft.cli import main
 
 COMMAND = [sys.executable, "-W", "error", "-m", "rtstft"]
 RATE = 48_000
@@ -51,30 +50,9 @@ EFFECTS = dedent("""
 
 
 @pytest.fixture(autouse=True)
-def _restored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """A folder of one's own, and all that the command changes in its process put back."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", sys.path[:])
-    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
-    modules = set(sys.modules)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    (tmp_path / "effects.py").write_text(EFFECTS)
+def _material(command_folder: Path) -> None:
+    (command_folder / "effects.py").write_text(EFFECTS)
     soundfile.write("in.wav", noise(3000, 2, "float64") / 2, RATE, "PCM_16")
-    yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-    for name in set(sys.modules) - modules:
-        if getattr(sys.modules[name], "__file__", None) and str(tmp_path) in str(sys.modules[name].__file__):
-            del sys.modules[name]
-
-
-def rtstft(*words: str) -> int:
-    """Exit code of the command."""
-    with pytest.raises(SystemExit) as ended:
-        main(list(words))
-    code = ended.value.code
-    assert isinstance(code, int) or code is None
-    return code or 0
 
 
 def piped(*words: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:

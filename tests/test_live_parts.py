@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command import rtstft
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import noise, seeds
 
 from rtstft import STFT, StreamError
-from rtstft.cli import live, main
+from rtstft.cli import live
 from rtstft.live import FakeDuplex, Stats, Stream
 from rtstft.live.duplex import DeviceXruns, DuplexSettings
 from rtstft.live.playout import FadeIn, Playout
@@ -190,22 +191,25 @@ def test_xruns_add_up() -> None:
         ("system", "system", False),
     ],
 )
+@pytest.mark.usefixtures("command_folder")
 def test_feedback_is_refused_where_it_is_likely(
-    input: str, output: str, refused: bool, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    input: str,
+    output: str,
+    refused: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
 ) -> None:
     monkeypatch.setattr("rtstft.live.portaudio.names", lambda _: (input, output))
     monkeypatch.setattr(live, "Stream", lambda *_, **__: (_ for _ in ()).throw(StreamError("went on")))
-    with pytest.raises(SystemExit) as ended:
-        main(["live"])
-    assert ended.value.code == 2
+    assert rtstft("live") == 2
     said = capsys.readouterr().err
     assert ("--yes" in said) == refused
     assert ("went on" in said) != refused
-    with pytest.raises(SystemExit):
-        main(["live", "--yes"])
+    assert rtstft("live", "--yes") == 2
     assert "went on" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("command_folder")
 def test_missing_portaudio_is_explained(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     class Missing:
         def find_spec(self, name: str, *_: object) -> None:
@@ -214,9 +218,7 @@ def test_missing_portaudio_is_explained(monkeypatch: pytest.MonkeyPatch, capsys:
 
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
-    with pytest.raises(SystemExit) as ended:
-        main(["devices"])
-    assert ended.value.code == 2
+    assert rtstft("devices") == 2
     assert "apt install libportaudio2" in capsys.readouterr().err
 
 
@@ -230,8 +232,7 @@ def test_missing_portaudio_is_explained(monkeypatch: pytest.MonkeyPatch, capsys:
         (["--on-overload", "louder"], "louder"),
     ],
 )
+@pytest.mark.usefixtures("command_folder")
 def test_live_command_names_bad_words(words: list[str], message: str, capsys: Any) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["live", "--no-isolate", "--yes", *words])
-    assert ended.value.code == 2
+    assert rtstft("live", "--no-isolate", "--yes", *words) == 2
     assert message in capsys.readouterr().err

@@ -1,10 +1,13 @@
 """A live stream on the fake device: exact whatever its blocks, and what it does when things go wrong."""
 
 import json
+import shlex
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import command
 import numpy as np
 import pytest
 import soundfile
@@ -15,6 +18,7 @@ from strategies import Samples, geometries, noise, partitions, seeds
 import rtstft
 from rtstft import STFT, AudioError, FileError, Plugin, PluginError, Processor, Stream, StreamError
 from rtstft.live import FakeDuplex
+from rtstft.live.duplex import DeviceXruns
 
 RATE = 8000
 FIRST = 64  # the silent block that starts the fake device
@@ -711,6 +715,29 @@ def test_flight_recorder_writes_what_led_to_an_xrun(tmp_path: Any) -> None:
     assert facts["geometry"]["hop_length"] == SMALL.hop_length
     assert facts["replay"].startswith("rtstft process")
     assert len(facts["loads"]) > 10
+
+
+def test_flight_recording_can_be_replayed(command_folder: Path) -> None:
+    file = command_folder / "fx.py"
+    file.write_text("def third(frame):\n    frame /= 3\n")
+    geometry = STFT(128, 32, 96, ("kaiser", 7.0), "same")
+    fake = FakeDuplex(blocksize=FIRST)
+    with Stream(
+        f"{file}:third", geometry, samplerate=RATE, headroom_s=0.01, flight_recorder_s=10, duplex=fake
+    ) as stream:
+        play(fake, noise(2000, 1, "float32"), [40] * 50)
+        fake.attended()
+        fake.xruns = DeviceXruns(input_overflows=1)
+        while not any("flight recorder wrote" in event.text for event in stream.events):
+            stream.wait(0.01)
+        assert stream.stats.xruns == stream.stats.input_overflows == 1
+    (record,) = command_folder.glob("*.json")
+    words = shlex.split(json.loads(record.read_text())["replay"])
+    assert command.rtstft(*words[1:], "--quiet") == 0
+    recorded, _ = soundfile.read(record.with_suffix(".wav"))
+    replayed, _ = soundfile.read(record.with_name(f"{record.stem}-replay.wav"))
+    assert len(recorded) == 2000 + FIRST
+    assert np.abs(replayed - recorded / 3).max() < 1e-6
 
 
 def test_callbacks_by_name(tmp_path: Any) -> None:
