@@ -5,29 +5,20 @@ nothing that runs here can hold them up. What passes between the two is small an
 """
 
 import pickle
-import signal
-import sys
 import threading
 import time
-import traceback
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rtstft.errors import PluginError, RtstftError, StreamError
 from rtstft.live.duplex import Duplex
 from rtstft.live.events import Event
-from rtstft.live.local import LocalStream
+from rtstft.live.remote import serve
 from rtstft.live.settings import StreamSettings
 from rtstft.live.stats import Latency, Stats
-from rtstft.loading import load_all
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
 
 _START_S = 30.0  # an interpreter has to start and import, a device to open
 _ANSWER_S = 1.0
 _POLL_S = 0.05
-_SWITCH_INTERVAL_S = 0.001
 
 
 class IsolatedStream:
@@ -51,7 +42,7 @@ class IsolatedStream:
             ) from error
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, sent), name="rtstft engine", daemon=True)
+        self._process = context.Process(target=serve, args=(theirs, sent), name="rtstft engine", daemon=True)
         self._lock = threading.Lock()
         self._asked = 0
         self._final: dict[str, Any] | None = None  # what stays known after close
@@ -200,74 +191,3 @@ class IsolatedStream:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
-
-
-def _serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
-    """The other process: makes the stream, and does what it is asked until the connection ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the stream through the program that made it
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    try:
-        settings, duplex = pickle.loads(sent)
-        stream = LocalStream(settings, load_all(settings.callbacks), duplex)
-    except BaseException as error:
-        connection.send((0, True, _portable(error)))
-        return
-    try:
-        connection.send((0, False, stream.latency))
-        number = _serve_until_close(connection, stream)
-    except OSError:  # the program that made the stream has ended
-        stream.close()
-        return
-    failure = None
-    try:
-        stream.close()
-    except Exception as error:
-        failure = _portable(error)
-    known = {name: getattr(stream, name) for name in ("blocksize", "stats", "events", "latency", "bypass")}
-    known["error"] = None if stream.error is None else _portable(stream.error)
-    with suppress(OSError):
-        connection.send((number, False, (known, failure)))
-
-
-def _serve_until_close(connection: "Connection[Any, Any]", stream: LocalStream) -> int:
-    """Answers requests until one says "close"; returns its number. OSError if nobody is there."""
-    while True:
-        try:
-            number, verb, *arguments = connection.recv()
-        except EOFError as error:
-            raise ConnectionError from error
-        except (ImportError, AttributeError):
-            continue  # a value of a class that is not known here: the request goes unanswered
-        if verb == "close":
-            return int(number)
-        try:
-            answer = number, False, _answer(stream, verb, arguments)
-        except Exception as error:
-            answer = number, True, _portable(error)
-        connection.send(answer)
-
-
-def _answer(stream: LocalStream, verb: str, arguments: list[Any]) -> Any:
-    if verb == "ping":
-        return None
-    if verb == "get":
-        value = getattr(stream, arguments[0])
-        return _portable(value) if isinstance(value, BaseException) else value
-    if verb == "put":
-        return setattr(stream, *arguments)
-    name, *rest = arguments
-    return getattr(stream, name)(*rest)
-
-
-def _portable(error: BaseException) -> BaseException:
-    """`error` as it can be sent: with its cause's traceback in a note, for causes stay behind."""
-    if error.__cause__ is not None:
-        error.add_note("".join(traceback.format_exception(error.__cause__)).rstrip())
-        error.__cause__ = None
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return StreamError(f"{type(error).__name__}: {error}")
-    if isinstance(error, RtstftError):
-        return error
-    return StreamError("".join(traceback.format_exception(error)).rstrip())

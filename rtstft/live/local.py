@@ -10,10 +10,10 @@ from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
 from rtstft.live.monitor import Listener, Monitor
 from rtstft.live.priority import CalmCollector
-from rtstft.live.session import Counts, Session
+from rtstft.live.session import Session
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import SampleSource
-from rtstft.live.stats import Latency, Stats
+from rtstft.live.stats import Counts, Latency, Stats
 
 _TICK_S = 0.005
 _RETRY_S = 0.25

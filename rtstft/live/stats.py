@@ -40,6 +40,24 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """Samples processed, placed in time and dropped, and times starved: as in Stats."""
+
+    samples_in: int = 0
+    samples_out: int = 0
+    dropped: int = 0
+    starved: int = 0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(
+            self.samples_in + other.samples_in,
+            self.samples_out + other.samples_out,
+            self.dropped + other.dropped,
+            self.starved + other.starved,
+        )
+
+
+@dataclass(frozen=True)
 class Stats:
     """A snapshot of a stream's counts, all since it was made.
 
