@@ -124,7 +124,7 @@ class Program:
         assert output is not None
         line = output.readline()
         if not line:
-            raise AssertionError(f"the program has ended with {self._process.wait(10)}:\n{self._complaint()}")
+            raise AssertionError(f"the program has ended with {self._process.wait(10)}:\n{self.complaint()}")
         said: list[Any] = json.loads(line)
         return said
 
@@ -142,7 +142,7 @@ class Program:
     def end(self) -> int:
         """Exit code, once it has ended."""
         code = self._process.wait(TIMEOUT_S)
-        assert code == 0, self._complaint()
+        assert code == 0, self.complaint()
         return code
 
     def close(self) -> None:
@@ -156,7 +156,8 @@ class Program:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
 
-    def _complaint(self) -> str:
+    def complaint(self) -> str:
+        """What it has written to standard error."""
         self._errors.flush()
         self._errors.seek(0)
         return "\n".join(line for line in self._errors.read().splitlines() if "ALSA" not in line)

@@ -466,6 +466,42 @@ def test_source_plays_to_its_end(kind: str, tmp_path: Any) -> None:
     assert np.abs(y[160 + len(expected) :]).max(initial=0) < 1e-6
 
 
+def test_source_is_read_ahead_and_covers_for_a_late_callback() -> None:
+    stuck = Stuck(at=100)
+    fake = FakeDuplex(blocksize=FIRST)
+    x = np.ones((RATE, 1), np.float32)
+    silence = np.zeros((40, 1), np.float32)
+    with Stream(stuck, SMALL, samplerate=RATE, headroom_s=0.01, source=x, duplex=fake) as stream:
+        fake.settle()
+        out = []
+        for i in range(140):
+            out.append(fake.tick(silence))
+            if FIRST + 40 * (i + 1) < 101 * 16 or stuck.go.is_set():
+                fake.settle()
+            else:
+                assert stuck.reached.wait(10)
+                fake.attended()
+            if i == 100:
+                stuck.go.set()
+        assert stream.stats.starved == 1
+    y = np.concatenate(out)[:, 0]
+    assert y[101 * 16 + 500 : 100 * 40] == pytest.approx(1)
+
+
+def test_files_that_would_overwrite_each_other_are_refused(tmp_path: Path) -> None:
+    source = tmp_path / "x.wav"
+    soundfile.write(source, np.zeros(100), RATE)
+    for options, message in (
+        ({"source": source, "record_dry": source}, "recorded over"),
+        ({"record_dry": tmp_path / "y.wav", "record_wet": tmp_path / "." / "y.wav"}, "two files"),
+        ({"record_wet": tmp_path / "y.xyz"}, "ending in .wav"),
+        ({"flight_recorder_s": 1, "flight_recorder_folder": tmp_path / "none"}, "no folder"),
+    ):
+        with pytest.raises(FileError, match=message):
+            Stream(half, SMALL, samplerate=RATE, overwrite=True, duplex=FakeDuplex(), **options)
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_source_of_another_samplerate_or_channels_is_refused(tmp_path: Any) -> None:
     soundfile.write(tmp_path / "x.wav", np.zeros(100), 44_100)
     with pytest.raises(FileError, match="samplerate=44100"):
@@ -514,10 +550,12 @@ def test_parameters_and_bypass_are_steered_while_it_plays() -> None:
                 stream.bypass = False
                 stream.set("Gain", factor=0.5)
             levels.append(float(play(fake, x[:1000], [50] * 20)[-1, 0]))
-        with pytest.raises(StreamError, match=r"0 of the callbacks \(Gain, half\)"):
+        with pytest.raises(StreamError, match="no callback asked, of 0 Gain, 1 half"):
             stream.set(volume=1)
-        with pytest.raises(StreamError, match="0 of the callbacks"):
+        with pytest.raises(StreamError, match="no callback asked"):
             stream.set(1, factor=1.0)
+        with pytest.raises(StreamError, match="no callback is called 'Nobody'"):
+            stream.set("Nobody", factor=1.0)
         stream.set(0, factor=1.0)
         levels.append(float(play(fake, x[:1000], [50] * 20)[-1, 0]))
     assert levels == pytest.approx([0.5, 2.0, 1.0, 0.25, 0.5])
@@ -566,6 +604,8 @@ def test_headroom_shorter_than_a_block_is_refused() -> None:
         ({"output": False, "source": np.zeros(5, np.float32)}, "frames"),
         ({"output": False, "record_wet": "x.wav"}, "record_wet"),
         ({"samplerate": 0}, "samplerate"),
+        ({"device": 1.5}, "device=1.5"),
+        ({"device": ("mic", b"x")}, "index"),
         ({"channels": 0}, "channels"),
     ],
 )
@@ -626,7 +666,7 @@ def test_callback_that_is_too_slow_is_left_out_until_it_is_fast(
         slow.seconds = 3 * hop_s
         assert run(1000) == pytest.approx(level, abs=1e-5)
         assert stream.stats.overloads == 1
-        assert any("Slow took" in event.text for event in stream.events)
+        assert any("Slow takes 3.0 times" in event.text for event in stream.events)
         slow.seconds = 0.0
         assert run(1000) == pytest.approx(0.5)
         assert [event.text for event in stream.events][-1] == "overload over"

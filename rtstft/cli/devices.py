@@ -18,10 +18,7 @@ def devices(
         print(json.dumps(found))
         return
     if not found:
-        raise StreamError(
-            "there is no sound device: is one plugged in, and does a sound server run? "
-            "(without hardware: jackd -d dummy)"
-        )
+        raise StreamError(portaudio.NO_DEVICE)
     from rich.console import Console
     from rich.table import Table
 

@@ -31,7 +31,7 @@ def doctor(
     synthesis: options.SynthesisName = None,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
-    """Time this geometry and these callbacks on this machine, try the device, recommend settings."""
+    """Time this geometry and these callbacks here, try the device (exit code 1 if that fails), advise."""
     if not 0.1 <= seconds <= 600:
         raise typer.BadParameter(f"--seconds {seconds:g}, expected 0.1 to 600")
     chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
@@ -54,11 +54,14 @@ def doctor(
             "alone": dataclasses.asdict(quiet),
             "busy": dataclasses.asdict(crowded),
             "device": {"works": found, "blocksize": block, "text": device},
-            "headroom_s": recommend_headroom(crowded, block_s),
+            "headroom_s": {
+                "isolated": recommend_headroom(quiet, block_s),
+                "in_process": recommend_headroom(crowded, block_s),
+            },
             "advice": advice,
         }
         print(json.dumps(facts))
-        return
+        raise typer.Exit(0 if found else 1)
     print(f"{geometry:{samplerate}}")
     print(
         f"\n{f'a frame, in parts of {hop_s * 1e3:.2f} ms':<34}"
@@ -72,6 +75,7 @@ def doctor(
     print(f"{'device':<34}{device}\n")
     for sentence in advice:
         print(sentence)
+    raise typer.Exit(0 if found else 1)
 
 
 def _try_device(
@@ -116,9 +120,10 @@ def _advice(quiet: Checkup, crowded: Checkup, hop_s: float, block_s: float) -> l
         factor = quiet.p50_s / hop_s
         advice.append(
             f"The callbacks are {factor:.1f} times too slow for this hop: make them faster, or the hop "
-            f"{2 ** max(1, round(factor + 0.5) - 1).bit_length()} times as long."
+            f"{2 ** max(1, round(factor + 0.5) - 1).bit_length()} times as long. No headroom makes up for it."
         )
-    elif quiet.p99_s > 0.7 * hop_s:
+        return advice
+    if quiet.p99_s > 0.7 * hop_s:
         advice.append("One frame in a hundred comes close to its hop's time: a longer hop would be safer.")
     else:
         advice.append(f"Hop: good as it is, a frame takes {quiet.p50_s / hop_s:.1%} of its time.")

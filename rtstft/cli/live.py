@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -52,7 +53,7 @@ def live(
     on_error: Annotated[OnError, typer.Option(help="What happens when a callback fails.")] = "dry",
     reconnect: Annotated[bool, typer.Option("--reconnect", help="Wait for a device that is gone.")] = False,
     flight_recorder: Annotated[
-        float, typer.Option(help="Seconds of input to write when something goes wrong.")
+        float, typer.Option(help="Seconds of input to write, into this folder, when something goes wrong.")
     ] = 0.0,
     isolate: Annotated[
         bool, typer.Option("--isolate/--no-isolate", help="Process in a process of its own.")
@@ -109,6 +110,7 @@ def live(
 
 def _refuse_feedback(devices: tuple[int | str | None, int | str | None]) -> None:
     names = portaudio.names(devices)
+    portaudio.rest()
     if all(_BUILT_IN.search(name) and not _NOT_HEARD.search(name) for name in names):
         raise StreamError(
             f"{names[0]} would hear {names[1]}: put on headphones and choose them with --output, or, "
@@ -128,8 +130,13 @@ def _intervals(stream: Stream, end: float | None, step: float) -> Iterator[None]
 def _print_lines(stream: Stream, end: float | None) -> None:
     latency = stream.latency
     budget = {**dataclasses.asdict(latency), "total": latency.total, "total_s": latency.total_s}
+    told = 0
     for _ in _intervals(stream, end, 1.0):
-        print(json.dumps({**dataclasses.asdict(stream.stats), "latency": budget}), flush=True)
+        events = stream.events
+        news = [dataclasses.asdict(event) for event in events[told:]]
+        told = len(events)
+        line = {**dataclasses.asdict(stream.stats), "latency": budget, "events": news}
+        print(json.dumps(line), flush=True)
 
 
 def _show_panel(stream: Stream, end: float | None) -> None:
@@ -138,6 +145,8 @@ def _show_panel(stream: Stream, end: float | None) -> None:
     with Live(_panel(stream), refresh_per_second=1 / _REFRESH_S) as shown:
         for _ in _intervals(stream, end, _REFRESH_S):
             shown.update(_panel(stream))
+    if not sys.stdout.isatty():
+        print()  # which rich leaves to the terminal
 
 
 def _panel(stream: Stream) -> "Table":

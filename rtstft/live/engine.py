@@ -176,15 +176,14 @@ class LiveEngine(Processor):
         block[bad] = 0
 
     def _owner(self, which: str | int | None, attribute: str) -> object:
-        owners = [
-            plugin
-            for place, (guard, plugin) in enumerate(zip(self._guards, self._row, strict=True))
-            if which in (None, place, guard.name) and hasattr(plugin, attribute)
-        ]
+        row = list(enumerate(zip(self._guards, self._row, strict=True)))
+        named = [plugin for place, (guard, plugin) in row if which in (None, place, guard.name)]
+        owners = [plugin for plugin in named if hasattr(plugin, attribute)]
         if len(owners) == 1:
             return owners[0]
-        names = ", ".join(guard.name for guard in self._guards) or "none"
-        raise StreamError(
-            f"{attribute!r} is an attribute of {len(owners)} of the callbacks ({names}), expected one: "
-            f"name it, or its place in the row: set(0, {attribute}=...)"
-        )
+        names = ", ".join(f"{place} {guard.name}" for place, (guard, _) in row) or "none"
+        if not named:
+            raise StreamError(f"no callback is called {which!r}: expected a name or place out of {names}")
+        if not owners:
+            raise StreamError(f"{attribute!r} is an attribute of no callback asked, of {names}")
+        raise StreamError(f"{attribute!r} is an attribute of several callbacks, give a place out of {names}")

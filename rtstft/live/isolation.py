@@ -4,6 +4,7 @@ The other process has an interpreter lock of its own, and device, rings and engi
 nothing that runs here can hold them up. What passes between the two is small and rare.
 """
 
+import atexit
 import pickle
 import threading
 import time
@@ -15,6 +16,7 @@ from rtstft.live.events import Event
 from rtstft.live.remote import serve
 from rtstft.live.settings import StreamSettings
 from rtstft.live.stats import Latency, Stats
+from rtstft.plugin import name_of
 
 _START_S = 30.0  # an interpreter has to start and import, a device to open
 _ANSWER_S = 1.0
@@ -34,8 +36,9 @@ class IsolatedStream:
         try:
             sent = pickle.dumps((settings, duplex))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
+            row = settings.callbacks
             raise PluginError(
-                "isolate=True",
+                ", ".join(map(name_of, row)) if isinstance(row, (list, tuple)) else name_of(row),
                 0,
                 f"cannot be sent to another process ({error}): expected functions and classes from the top "
                 f"of a module, or names such as 'file.py:name'",
@@ -48,6 +51,7 @@ class IsolatedStream:
         self._final: dict[str, Any] | None = None  # what stays known after close
         self._steering = threading.Lock()  # of whoever closes
         self._process.start()
+        atexit.register(self.close)  # before multiprocessing's own exit, which would end it unasked
         theirs.close()
         try:
             self._latency: Latency = self._receive(_START_S)
@@ -186,6 +190,7 @@ class IsolatedStream:
         return answer
 
     def _end(self) -> None:
+        atexit.unregister(self.close)
         self._connection.close()
         self._process.join(1.0)
         if self._process.is_alive():

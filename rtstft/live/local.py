@@ -1,5 +1,6 @@
 """LocalStream: a stream that runs in this process; supervises its sessions from start to end."""
 
+import atexit
 import threading
 from contextlib import suppress
 from typing import Any
@@ -150,6 +151,8 @@ class LocalStream:
 
     def set(self, which: str | int | None, values: dict[str, object]) -> None:
         """Sets a plugin's attributes between two frames."""
+        if self._closed:
+            raise StreamError("the stream is closed: make a new one")
         self._engine.set(which, values)
 
     def start(self) -> None:
@@ -178,6 +181,9 @@ class LocalStream:
                 with suppress(StreamError):
                     self._end_session()
                 raise
+            if not self._used:
+                # Before sounddevice's own exit, which would take PortAudio from under a running stream.
+                atexit.register(self.close)
             self._used = True
             self._ended.clear()
             self._supervisor = threading.Thread(target=self._supervise, name="rtstft supervisor", daemon=True)
@@ -204,6 +210,7 @@ class LocalStream:
             if self._closed:
                 return
             self._closed = True
+            atexit.unregister(self.close)
             self.stop()
             try:
                 self._end_session()  # of a stream that never started

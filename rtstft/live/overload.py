@@ -55,7 +55,7 @@ class Overload:
             self._fast_probes = 0
             self._next_probe = now + _PROBE_INTERVAL_S
             self._events.add(
-                f"overload: {slowest or 'the engine'} took {self._mean_load:.1f} times the hop's time; "
+                f"overload: {slowest or 'the engine'} takes {load:.1f} times the hop's time; "
                 f"output is {self._policy} until it is fast again"
             )
 

@@ -13,6 +13,8 @@ import numpy as np
 
 from rtstft.live.ring import Ring, Samples
 
+_REACH = 4096
+
 
 class FadeIn:
     """The beginning of a stream: silence until `start`, and full level `length` samples later."""
@@ -63,6 +65,7 @@ class Playout:
         self._front = headroom  # end of the processed samples
         self._last = np.zeros(output.channels, np.float32)  # the value played just before it
         self._rise = raised_cosine(fade)
+        self._reach = max(_REACH, 2 * fade)  # samples of fallback written in one go
         self._behind = False  # the device is playing the fallback
         self._old = self._output.copy(0, 0)  # what is faded over to the processed samples now,
         self._done = 0  # from this sample of it on
@@ -131,7 +134,8 @@ class Playout:
         start = max(self._front, played)
         end_of_dry = start
         if self._dry is not None:
-            end_of_dry = max(start, self._captured() + self._dry_delay)
+            known = min(self._captured() + self._dry_delay, start + self._reach)
+            end_of_dry = max(start, known)
         end = max(end_of_dry, self._front + fade)
         if end <= start:
             return

@@ -20,6 +20,10 @@ from rtstft.live.duplex import DeviceName, DeviceXruns, DuplexSettings
 
 _ANSWER_S = 1.0
 _GONE = "the sound device is gone (unplugged, or its server has ended)"
+NO_DEVICE = (
+    "there is no sound device: is one plugged in, and does a sound server run? "
+    "(without hardware: jackd -d dummy)"
+)
 _JACK = "JACK Audio Connection Kit"
 # Streams and libraries whose server has died: freeing them would hang, or end the program.
 _abandoned: list[Any] = []
@@ -74,7 +78,14 @@ def names(chosen: tuple[DeviceName, DeviceName]) -> tuple[str, str]:
             str(sd.query_devices(chosen[1], "output")["name"]),
         )
     except (sd.PortAudioError, ValueError) as error:
-        raise StreamError(_explain(error)) from error
+        raise StreamError(_explain(sd, error)) from error
+
+
+def rest() -> None:
+    """Takes PortAudio down until it is needed again: its connection to a server would outlive the server."""
+    sd = load()
+    if sd._initialized and not _open:
+        sd._terminate()
 
 
 class PortAudioDuplex:
@@ -105,7 +116,7 @@ class PortAudioDuplex:
                 settings = replace(settings, blocksize=None)  # or PortAudio would buffer a block of its own
             self._run = (_Ringed if settings.handler is None else _Direct)(settings)
         except (sd.PortAudioError, ValueError) as error:
-            raise StreamError(_explain(error)) from error
+            raise StreamError(_explain(sd, error)) from error
         self._stale = False
         _open.add(id(self))
         latency = self._run.stream.latency
@@ -345,7 +356,9 @@ def _options(settings: DuplexSettings) -> dict[str, Any]:
     }
 
 
-def _explain(error: Exception) -> str:
+def _explain(sd: Any, error: Exception) -> str:
+    if not sd.query_devices():
+        return NO_DEVICE
     return f"the device cannot be opened: {error} (rtstft devices lists what there is)"
 
 
@@ -411,9 +424,11 @@ def _renew(sd: Any, *, rescan: bool) -> None:
     PortAudio can be initialised only once in a process, and not taken down while a stream of it
     hangs. To the loader, a copy of the library under another name is another library.
     """
-    if sd._initialized == 0:
+    if any(library is sd._lib for _, library in _abandoned):
         with tempfile.TemporaryDirectory() as folder:
             sd._lib = sd._ffi.dlopen(shutil.copy(_library_path(sd), folder))
+        sd._initialize()
+    elif not sd._initialized:
         sd._initialize()
     elif rescan and not _open:  # it would end the others
         sd._terminate()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rtstft.errors import RtstftError
+from rtstft.errors import FileError, RtstftError
 from rtstft.file.formats import resolve_format
 from rtstft.file.target import Target
 from rtstft.live.ring import Samples
@@ -25,12 +25,15 @@ class Recorder:
     """
 
     def __init__(self, path: Path, samplerate: float, channels: int, *, overwrite: bool) -> None:
+        container = resolve_format(path, None, "WAV")
+        if container == "WAV" and path.suffix.lower() not in (".wav", ".wave"):
+            raise FileError(f"{path}: unknown kind of sound file, expected a name ending in .wav")
         self.path = path
         self._target = Target(
             path,
             samplerate=round(samplerate),
             channels=channels,
-            container=resolve_format(path, None, "WAV"),
+            container=container,
             subtype="FLOAT",
             tags={},
             samples=None,

@@ -22,7 +22,13 @@ def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the stream through the program that made it
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
-        settings, duplex = pickle.loads(sent)
+        try:
+            settings, duplex = pickle.loads(sent)
+        except (AttributeError, ImportError) as error:
+            raise StreamError(
+                f"a callback is not found in the engine's process ({error}): expected functions and classes "
+                f"from the top of a module, or names such as 'file.py:name'"
+            ) from None
         stream = LocalStream(settings, load_all(settings.callbacks), duplex)
     except BaseException as error:
         connection.send((0, True, _portable(error)))

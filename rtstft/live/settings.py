@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rtstft.arrays import is_finite_number
-from rtstft.errors import AudioError
+from rtstft.errors import AudioError, FileError
 from rtstft.geometry import STFT
 from rtstft.live.duplex import DeviceName
 from rtstft.live.engine import OnError, OnOverload
@@ -46,6 +46,8 @@ class StreamSettings:
     def __post_init__(self) -> None:
         if not (is_finite_number(self.samplerate) and self.samplerate > 0):
             raise AudioError(f"samplerate={self.samplerate!r} Hz, expected a positive number")
+        if not isinstance(self.geometry, STFT):
+            raise AudioError(f"geometry is {self.geometry!r}, expected an STFT; the callbacks come before it")
         for name, least in (("headroom_s", 0), ("fade_in_s", 0), ("flight_recorder_s", 0)):
             value = getattr(self, name)
             if not (is_finite_number(value) and value >= least):
@@ -60,6 +62,10 @@ class StreamSettings:
             raise AudioError(f"latency={self.latency!r}, expected 'low', 'high' or seconds")
         if isinstance(self.device, (tuple, list)) and len(self.device) != 2:
             raise AudioError(f"device={self.device!r}, expected one device, or a pair (input, output)")
+        for device in self.devices:
+            if not (device is None or isinstance(device, (int, str))):
+                raise AudioError(f"device={device!r}, expected an index, part of a name, or None")
+        self._check_files()
         if not self.output and self.source is not None:
             raise AudioError(
                 "output=False with a source: nothing to hear and no microphone; use rtstft.frames for a file"
@@ -70,6 +76,16 @@ class StreamSettings:
     def listening_to(self, source: Samples) -> "StreamSettings":
         """The same with `source` for what is played, and the device's input taken as well."""
         return replace(self, source=source, capture=True)
+
+    def _check_files(self) -> None:
+        paths = [Path(path).resolve() for path in (self.record_dry, self.record_wet) if path is not None]
+        if len(set(paths)) < len(paths):
+            raise FileError(f"record_dry and record_wet are both {self.record_dry}: choose two files")
+        if isinstance(self.source, (str, PathLike)) and Path(self.source).resolve() in paths:
+            raise FileError(f"{self.source} is the source and would be recorded over: choose another file")
+        folder = Path(self.flight_recorder_folder)
+        if self.flight_recorder_s and not folder.is_dir():
+            raise FileError(f"there is no folder {folder} for the flight recorder: make it")
 
     @property
     def headroom(self) -> int:

@@ -47,17 +47,18 @@ class Stream:
             the least latency, and an xrun whenever another thread holds it for long.
         isolate: run device and engine in a process of their own, which shares no interpreter lock
             with this one. Callbacks are then sent there: functions and classes from the top of a
-            module, or names.
-        on_overload: what is heard while callbacks take longer than there is time, averaged over half a
-            second: "dry" the input, "hold" the last processed frame, "mute" nothing. Callbacks are
-            tried again until they are fast.
+            module, or names; what they keep there is not seen here.
+        on_overload: what is heard once callbacks have taken longer than there is time, averaged over
+            half a second: "dry" the input, "hold" the last processed frame, "mute" nothing. Callbacks
+            are tried again until they are fast.
         on_error: a frame whose callback raises, or leaves NaN or Inf, stays "dry" and is counted, or the
             stream is to "stop".
         source: a sound file, or floats of shape (samples, channels), instead of the microphone; the
             stream ends with it.
         output: False opens no output: callbacks look, nothing is heard.
-        record_dry, record_wet: sound files for what came in and what went out, on the same
-            time, 32-bit float; complete when the stream is closed.
+        record_dry, record_wet: sound files for what came in and what went out at the same times (wet
+            is later than dry by all of the latency but the device's), 32-bit float; complete when
+            the stream is closed.
         overwrite: replace existing recordings.
         fade_in_s: seconds over which the output begins.
         reconnect: wait for a device that is gone and go on, faded in, instead of ending. Looking for

@@ -18,6 +18,8 @@ from rtstft.live.stats import Counts
 
 _RING_S = 4.0
 _CROSSFADE_S = 0.005
+_AHEAD_S = 1.0
+_READ = 1024
 _CHUNK = 4096
 _JOIN_S = 1.0
 
@@ -54,6 +56,8 @@ class Worker:
         self._source = source
         self._given_before = 0 if source is None else source.given
         self._filled = 0  # end of the input samples that a source has put into the ring
+        self._ahead = round(_AHEAD_S * rate)
+        self._read: Samples = np.zeros((_READ, channels), np.float32)
         self._events = events
         self._has_input = settings.has_input
         self._fade_in = FadeIn(self.delay, round(fade_in_s * rate))
@@ -155,7 +159,7 @@ class Worker:
                 )
             block, result = self._buffers(count)
             if self._source is not None:
-                self._fill(self._source, block)
+                self._take(self._source, block)
             elif indata is not None:
                 block[...] = indata
             self._engine.run(block, result if outdata is None else outdata)
@@ -184,7 +188,7 @@ class Worker:
     def _process(self, count: int) -> None:
         block, result = self._buffers(count)
         if self._source is not None:
-            self._fill(self._source, block)
+            self._take(self._source, block)
         else:
             self.input.read(self.position, block)
         self._engine.run(block, result)
@@ -193,11 +197,16 @@ class Worker:
             if self._playout is not None:
                 self._playout.put(result)
 
-    def _fill(self, source: SampleSource, block: Samples) -> None:
-        source.fill(block)
-        if not self._has_input:
-            self.input.write(self._filled, block)
-        self._filled += len(block)
+    def _take(self, source: SampleSource, block: Samples) -> None:
+        """The next samples of `source`, which is read ahead, so that they are known if a callback is late."""
+        if self._has_input:  # whose ring holds what the device hears
+            source.fill(block)
+            return
+        while self._filled < self.position + len(block) + self._ahead:
+            source.fill(self._read)
+            self.input.write(self._filled, self._read)
+            self._filled += len(self._read)
+        self.input.read(self.position, block)
 
     def _buffers(self, count: int) -> tuple[Samples, Samples]:
         if count > len(self._block):
