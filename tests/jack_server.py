@@ -198,4 +198,5 @@ def tape(server: Jackd, folder: Path, seconds: float, channels: int = 1) -> Iter
         if process.poll() is None:
             process.kill()
             process.wait()
-        process.stdout.close()  # type: ignore[union-attr]
+        if process.stdout is not None:
+            process.stdout.close()

@@ -339,11 +339,11 @@ class _Direct:
 def _options(settings: DuplexSettings) -> dict[str, Any]:
     ring = settings.output if settings.input is None else settings.input
     assert ring is not None
-    devices = settings.devices
-    if settings.input is None or settings.output is None:
-        device = devices[0] if settings.output is None else devices[1]
-    else:
-        device = devices  # type: ignore[assignment]
+    device: DeviceName | tuple[DeviceName, DeviceName] = settings.devices
+    if settings.output is None:
+        device = settings.devices[0]
+    elif settings.input is None:
+        device = settings.devices[1]
     return {
         "samplerate": settings.samplerate,
         "blocksize": settings.blocksize or 0,
