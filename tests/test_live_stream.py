@@ -18,7 +18,7 @@ from strategies import Samples, geometries, noise, partitions, seeds
 import rtstft
 from rtstft import STFT, AudioError, FileError, Plugin, PluginError, Processor, Stream, StreamError
 from rtstft.live import FakeDuplex
-from rtstft.live.duplex import DeviceXruns
+from rtstft.live.duplex import DeviceXruns, DuplexSettings
 
 RATE = 8000
 FIRST = 64  # the silent block that starts the fake device
@@ -420,6 +420,62 @@ def test_bypass_of_a_callback_with_lookahead_is_aligned_and_leaves_no_trace() ->
         delay = stream.latency.headroom + stream.latency.lookahead
     y = np.concatenate([np.zeros((FIRST, 1), np.float32), *parts])
     assert np.array_equal(y, delayed(offline([], SMALL, x), delay, len(y)))
+
+
+class HalfDeaf(FakeDuplex):
+    """Once it is deaf, it plays on but hears nothing: what is left of a device whose input ring ran full."""
+
+    deaf = False
+
+    def open(self, settings: DuplexSettings) -> None:
+        self.deaf = False
+        super().open(settings)
+
+    def tick(self, samples: Samples) -> Samples:
+        out = super().tick(samples)
+        if self.deaf:
+            self.captured -= len(samples)
+        return out
+
+
+def test_recordings_stay_on_the_same_time_when_the_device_does_not(tmp_path: Path) -> None:
+    dry, wet = tmp_path / "dry.wav", tmp_path / "wet.wav"
+    fake = HalfDeaf(blocksize=FIRST)
+    with Stream(
+        half, SMALL, samplerate=RATE, headroom_s=0.02, record_dry=dry, record_wet=wet, duplex=fake
+    ) as stream:
+        play(fake, noise(800, 1, "float32"), [40] * 20)
+        fake.deaf = True
+        for _ in range(10):
+            fake.tick(noise(40, 1, "float32"))
+        fake.let_go()
+        while stream.stats.restarts == 0:
+            stream.wait(0.01)
+        play(fake, noise(800, 1, "float32"), [40] * 20)
+    lengths = [soundfile.info(path).frames for path in (dry, wet)]
+    assert lengths == [2 * (FIRST + 800)] * 2
+
+
+def test_nothing_of_long_ago_is_played_again() -> None:
+    stuck = Stuck(at=5000)  # of 16 samples: after the rings have gone round
+    fake = FakeDuplex(blocksize=FIRST)
+    x = np.ones((4000, 1), np.float32)
+    with Stream(stuck, SMALL, samplerate=RATE, headroom_s=0.6, on_overload="mute", duplex=fake) as stream:
+        fake.settle()
+        for _ in range(19):
+            fake.tick(x)
+            fake.settle()
+            fake.attended()
+        out = [fake.tick(x)]
+        assert stuck.reached.wait(10)
+        for _ in range(4):
+            out.append(fake.tick(x))
+            fake.attended()
+        stuck.go.set()
+    y = np.concatenate(out)
+    assert y[:4000] == pytest.approx(0.5)
+    assert not y[-8000:].any()
+    assert stream.stats.starved == 1
 
 
 def test_recordings_hold_what_went_in_and_out(tmp_path: Any) -> None:
