@@ -168,7 +168,8 @@ class LiveEngine(Processor):
 
     def _end_frame(self, frame: ComplexArray) -> None:
         if not self.bypass:
-            self.overload.end_frame(frame, sum(guard.probe_s for guard in self._guards))
+            probe_s = sum(guard.probe_s for guard in self._guards) if self.probing else 0.0
+            self.overload.end_frame(frame, probe_s)
 
     def _sanitise(self, block: Samples) -> None:
         bad = ~(np.abs(block) < _LOUDEST)
