@@ -106,9 +106,10 @@ def run(*, quick: bool = False) -> Row:
 
 
 def _undisturbed(script: str, options: dict[str, Any], disturbance: str, seconds: float) -> Row:
-    """A run in which the recording client, in Python too, was not late itself; the third in any case.
+    """A run in which JACK did not skip a period of the recording client; the third in any case.
 
-    Where far more is lost than it may miss, that it was late is the contestant's doing.
+    Whose lateness it was, the recorder's or the contestant's own driver thread's, it does not tell. Where
+    far more is lost than a period, it was the contestant's.
     """
     for _ in range(3):
         row = _play(script, options, disturbance, seconds)
