@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ctypes.util import find_library
 from pathlib import Path
@@ -36,8 +36,9 @@ def missing() -> str:
 class Jackd:
     """`jackd` on its dummy driver under a name of its own, running from construction to `stop`."""
 
-    def __init__(self, period: int = 256, name: str | None = None) -> None:
+    def __init__(self, period: int = 256, name: str | None = None, *, realtime: bool = True) -> None:
         self.period = period
+        self.realtime = realtime  # priority for it and its clients, where the system allows it
         self.name = name or f"rtstft-{secrets.token_hex(4)}"
         self.env = {
             **os.environ,
@@ -49,7 +50,8 @@ class Jackd:
 
     def start(self) -> None:
         """Starts it, also again after it has died."""
-        command = ["jackd", "-n", self.name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(self.period)]
+        options = [] if self.realtime else ["-r"]
+        command = ["jackd", "-n", self.name, *options, "-d", "dummy", "-r", str(RATE), "-p", str(self.period)]
         self.process = subprocess.Popen(
             command, env=self.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
@@ -174,8 +176,18 @@ def program(server: Jackd, folder: Path, code: str, *, patience: float = 2 * TIM
 
 
 @contextmanager
-def tape(server: Jackd, folder: Path, seconds: float, channels: int = 1) -> Iterator[dict[str, Any]]:
-    """Plays noise through rtstft's ports while the block runs; then has `sent`, `received`, `missed`."""
+def tape(
+    server: Jackd,
+    folder: Path,
+    seconds: float,
+    channels: int = 1,
+    *,
+    then: Callable[[], object] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Plays noise through rtstft's ports while the block runs; then has `sent`, `received`, `missed`.
+
+    `then` is called when all is recorded, before the recording is written: that keeps the machine busy.
+    """
     path = folder / "tape.npz"
     command = [
         sys.executable,
@@ -185,18 +197,44 @@ def tape(server: Jackd, folder: Path, seconds: float, channels: int = 1) -> Iter
         "--channels",
         str(channels),
     ]
-    process = subprocess.Popen(command, env=server.env, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, env=server.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     found: dict[str, Any] = {}
     try:
         assert process.stdout is not None
         assert process.stdout.readline().strip() == "playing"
         yield found
-        assert process.wait(seconds + TIMEOUT_S) == 0
+        assert process.stdout.readline().strip() == "recorded"
+        if then is not None:
+            then()
+        process.communicate("\n", TIMEOUT_S)
+        assert process.returncode == 0
         with np.load(path) as loaded:
             found.update(loaded)
     finally:
         if process.poll() is None:
             process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+            process.communicate()
+
+
+@contextmanager
+def witnesses() -> Iterator[list[float]]:
+    """While the block runs, watches every processor; then lists the longest standstills in ms.
+
+    Empty where real-time priority is not allowed, and nothing can be told.
+    """
+    command = [sys.executable, str(HERE / "witness.py")]
+    watching = [
+        subprocess.Popen(
+            [*command, str(cpu)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        for cpu in os.sched_getaffinity(0)
+    ]
+    standstills: list[float] = []
+    try:
+        yield standstills
+    finally:
+        for process in watching:
+            said = process.communicate()[0]
+            standstills.extend(float(line) for line in said.split())

@@ -2,7 +2,7 @@
 
 A process of its own, so that nothing in the tested program disturbs it. Player and recorder are two
 clients, so that the graph has no loop, which JACK would cut with a delay; JACK's frame time aligns them.
-Prints "playing" when the noise has begun; writes `sent` and `received`, both (samples, channels),
+Prints "playing" when the noise has begun and "recorded" at the end; on a line of input it writes `sent` and `received`, both (samples, channels),
 beginning at the same frame.
 """
 
@@ -109,6 +109,8 @@ def main() -> None:
         print("playing", flush=True)
         if not done.wait(options.seconds + options.after + WAIT_S):
             raise SystemExit("the recording did not come to its end")
+        print("recorded", flush=True)
+        input()
     missed = sum(b[0] != a[0] + a[1] for a, b in pairwise(seen))
     np.savez(options.tape, sent=sent.T, received=received.T, missed=missed)
 

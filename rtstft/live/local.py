@@ -10,7 +10,7 @@ from rtstft.live.duplex import DeviceXruns, Duplex
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
 from rtstft.live.monitor import Listener, Monitor
-from rtstft.live.priority import CalmCollector
+from rtstft.live.priority import CalmCollector, raise_priority
 from rtstft.live.session import Session
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import SampleSource
@@ -258,6 +258,7 @@ class LocalStream:
                 self._past, self._past_xruns, self._session = self._counts, self._xruns, None
 
     def _supervise(self) -> None:
+        raise_priority()  # the worker waits for this thread when it holds the interpreter lock
         try:
             while not self._stopping.wait(_TICK_S):
                 session = self._session

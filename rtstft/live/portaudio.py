@@ -17,6 +17,7 @@ from typing import Any
 
 from rtstft.errors import MissingExtraError, StreamError
 from rtstft.live.duplex import DeviceName, DeviceXruns, DuplexSettings
+from rtstft.live.priority import DEVICE, raise_priority
 
 _ANSWER_S = 1.0
 _GONE = "the sound device is gone (unplugged, or its server has ended)"
@@ -112,7 +113,7 @@ class PortAudioDuplex:
         self._samplerate = settings.samplerate
         try:
             self._on_jack = _is_on_jack(sd, settings)
-            if self._on_jack and settings.blocksize == _jack_period(sd, settings):
+            if self._on_jack and settings.blocksize == _prepare_jack(sd, settings):
                 settings = replace(settings, blocksize=None)  # or PortAudio would buffer a block of its own
             self._run = (_Ringed if settings.handler is None else _Direct)(settings)
         except (sd.PortAudioError, ValueError) as error:
@@ -368,14 +369,18 @@ def _is_on_jack(sd: Any, settings: DuplexSettings) -> bool:
     return bool(sd.query_hostapis(info["hostapi"])["name"] == _JACK)
 
 
-def _jack_period(sd: Any, settings: DuplexSettings) -> int | None:
-    """Block length of the JACK server, which PortAudio does not tell otherwise than by a block."""
-    if settings.blocksize is None:
-        return None
+def _prepare_jack(sd: Any, settings: DuplexSettings) -> int | None:
+    """Raises the priority of JACK's thread in this process; block length of the server.
+
+    PortAudio tells neither of them otherwise than by a block. One thread serves all streams of a
+    process, and a server without real-time priority (jackd -r) gives it none.
+    """
     lengths: list[int] = []
     arrived = threading.Event()
 
     def note(_: Any, count: int, *__: Any) -> None:
+        if not lengths:
+            raise_priority(DEVICE)
         lengths.append(count)
         arrived.set()
 

@@ -6,24 +6,30 @@ import threading
 import time
 from typing import Any
 
-_REALTIME_PRIORITY = 1  # below the sound system's own threads
+WORKER = 1  # below the threads of the sound system, which only move samples
+DEVICE = 2
 _NICE = -11
 
 
-def raise_priority() -> str:
-    """Raises the calling thread's priority as far as the system allows; says what it got."""
+def raise_priority(level: int = WORKER) -> str:
+    """Raises the calling thread's priority as far as the system allows; says what it got.
+
+    A thread that has real-time priority keeps what it has.
+    """
     # In Linux, 0 and the native id mean this thread; elsewhere these calls are of the whole process.
     if not hasattr(os, "sched_setscheduler") or os.uname().sysname != "Linux":
         return "normal priority (raising a single thread's is not supported on this system)"
+    if os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO):
+        return f"real-time priority {os.sched_getparam(0).sched_priority}"
     try:
-        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_REALTIME_PRIORITY))
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(level))
     except OSError:
         try:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         except OSError:
             return "normal priority (neither real-time scheduling nor a lower nice value is permitted)"
         return f"nice {_NICE} (real-time scheduling is not permitted: see ulimit -r)"
-    return f"real-time priority {_REALTIME_PRIORITY} (SCHED_RR)"
+    return f"real-time priority {level} (SCHED_RR)"
 
 
 class CalmCollector:
