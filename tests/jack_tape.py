@@ -2,8 +2,8 @@
 
 A process of its own, so that nothing in the tested program disturbs it. Player and recorder are two
 clients, so that the graph has no loop, which JACK would cut with a delay; JACK's frame time aligns them.
-Prints "playing" when the noise has begun and "recorded" at the end; on a line of input it writes `sent` and `received`, both (samples, channels),
-beginning at the same frame.
+Prints "playing" when the noise has begun and "recorded" at the end; on a line of input it
+writes `sent` and `received`, both (samples, channels), beginning at the same frame.
 """
 
 import argparse
