@@ -2,18 +2,21 @@
 
 from typing import TYPE_CHECKING
 
+from rtstft.chain import Chain
 from rtstft.errors import (
     AudioError,
     ConditioningWarning,
     FileError,
     GeometryError,
     MissingExtraError,
+    ParameterError,
     PluginError,
     RtstftError,
     StreamError,
 )
 from rtstft.file import FileProgress, FileReport, frames, process_file
 from rtstft.geometry import STFT
+from rtstft.params import Param
 from rtstft.plugin import Context, FrameInfo, Plugin
 from rtstft.processor import Processor
 
@@ -33,6 +36,7 @@ else:
 __all__ = [
     "STFT",
     "AudioError",
+    "Chain",
     "ConditioningWarning",
     "Context",
     "FileError",
@@ -41,6 +45,8 @@ __all__ = [
     "FrameInfo",
     "GeometryError",
     "MissingExtraError",
+    "Param",
+    "ParameterError",
     "Plugin",
     "PluginError",
     "Processor",

@@ -4,6 +4,7 @@ RtstftError
 ├── GeometryError(ValueError)        a window, hop or size that cannot work
 ├── AudioError(ValueError)           samples or spectra of the wrong shape, dtype or value
 ├── FileError(OSError)               a sound file that cannot be read or written
+├── ParameterError(ValueError)       a parameter of a plugin that cannot be what it was set to
 ├── PluginError                      a callback that raised, or returned a bad frame
 ├── StreamError(RuntimeError)        a call that the stream's state does not allow
 └── MissingExtraError(ImportError)   an optional package that is not installed
@@ -24,6 +25,10 @@ class AudioError(RtstftError, ValueError):
 
 class FileError(RtstftError, OSError):
     """A sound file that cannot be read or written as asked."""
+
+
+class ParameterError(RtstftError, ValueError):
+    """A parameter of a plugin, or the name of one, that cannot be; the message says what is allowed."""
 
 
 class PluginError(RtstftError):

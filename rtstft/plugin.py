@@ -1,15 +1,17 @@
-"""What stands between analysis and synthesis: plain callables and plugins, made alike."""
+"""Plugins: callbacks with a life and with parameters."""
 
-import inspect
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
-from rtstft.errors import PluginError
+from rtstft.errors import ParameterError
 from rtstft.geometry import STFT
+from rtstft.params import Param, Values
 from rtstft.types import ComplexArray
+
+_RESERVED = ("mix", "bypass")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,159 +28,142 @@ class FrameInfo:
 
 @dataclass(frozen=True)
 class Context:
-    """What a plugin may allocate for: frames are (channels, stft.bins), complex of `dtype`'s precision."""
+    """What a plugin may allocate for: frames are (channels, stft.bins), complex of `dtype`'s precision.
+
+    `aux` names the auxiliary inputs that there are, and says how many channels each has.
+    """
 
     stft: STFT
     samplerate: float
     channels: int
     dtype: np.dtype[Any]
+    aux: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds from one frame to the next."""
+        return self.stft.hop_length / self.samplerate
+
+    @property
+    def complex_dtype(self) -> np.dtype[Any]:
+        """Of the frames."""
+        return np.result_type(self.dtype, np.complex64)
 
 
 class Plugin:
     """A callback with a life: `prepare` once, `process` every frame, `reset` between signals.
 
-    Subclass it and override `process`; or give any object these four names.
+    Subclass it and override `process`; parameters are class attributes, made with `Param`. They are
+    keyword arguments when a plugin is made, and attributes afterwards, which any thread may set:
+
+        class Gate(rtstft.Plugin):
+            threshold_db = rtstft.Param(-50.0, min=-120.0, max=0.0, doc="bins below this are muted")
+
+            def process(self, frame):
+                frame[np.abs(frame) < 10 ** (self.threshold_db / 20)] = 0
+
+        gate = Gate(threshold_db=-40)
+
+    Raises:
+        ParameterError: no such parameter, or a value that it does not take.
     """
 
     lookahead: int = 0
     """Frames by which `process` delays what it is given; read after `prepare`."""
 
+    aux: tuple[str, ...] = ()
+    """Names of the auxiliary inputs that `process` needs."""
+
+    params: ClassVar[dict[str, Param[Any]]] = {}
+    """The parameters, in the order of their declaration; `mix` and `bypass` come last."""
+
+    mix = Param(1.0, min=0.0, max=1.0, doc="share of the processed signal; the rest is the dry one, aligned")
+    bypass = Param(False, doc="dry signal at the same latency; the plugin keeps listening")
+    params.update(mix=mix, bypass=bypass)
+
+    parameter_values: Values
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = {name: value for name, value in vars(cls).items() if isinstance(value, Param)}
+        for name in _RESERVED:
+            if name in vars(cls):
+                raise TypeError(f"{cls.__name__}.{name}: every plugin has this parameter already; rename it")
+        inherited = {name: param for base in reversed(cls.__mro__[1:]) for name, param in _declared(base)}
+        last = {name: inherited.pop(name) for name in _RESERVED}
+        # What a subclass has put in a parameter's place is no parameter any more.
+        inherited = {name: param for name, param in inherited.items() if getattr(cls, name) is param}
+        cls.params = {**inherited, **own, **last}
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Makes the parameters: here, not in __init__, which a subclass may forget to call."""
+        plugin = super().__new__(cls)
+        plugin.parameter_values = Values(cls.params)
+        return plugin
+
+    def __init__(self, **params: Any) -> None:
+        self.set(**params)
+
+    def set(self, **params: Any) -> None:
+        """Sets parameters by name: all of them, or, if one cannot be, none."""
+        kind = type(self).__name__
+        for name in params:
+            if name not in self.params:
+                raise ParameterError(f"{kind} has no parameter {name!r}; it has {', '.join(self.params)}")
+        checked = {name: self.params[name].check(value) for name, value in params.items()}
+        for name, value in checked.items():
+            self.parameter_values.set(name, value)
+
+    def automate(self, name: str, course: object) -> None:
+        """Lets a parameter follow a course of time, taken at the middle of every frame.
+
+        Args:
+            name: of a parameter that is not fixed.
+            course: a function of the time in seconds since the stream began; or breakpoints
+                (time_s, value), with straight lines between numbers and steps between other values;
+                or None, to let go of it.
+
+        Raises:
+            ParameterError: no such parameter, or a course that is none.
+        """
+        if name not in self.params:
+            raise ParameterError(
+                f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(self.params)}"
+            )
+        self.parameter_values.automate(name, course)
+
     def prepare(self, context: Context) -> None:
         """Called before the first frame; all allocation belongs here."""
+
+    def update(self) -> None:
+        """Called after `prepare` and `reset`, and before a frame for which a parameter has changed.
+
+        The place for everything that depends on parameters and not on the signal.
+        """
 
     # To type checkers, a subclass may then take `(frame)` as well as `(frame, info)`.
     def process(self, frame: ComplexArray, *args: Any, **kwargs: Any) -> ComplexArray | None:
         """Changes `frame`, shape (channels, bins), in place, or returns an array of its shape.
 
-        Override it as `process(self, frame)` or `process(self, frame, info)`, info being a
-        FrameInfo. `frame` is valid during the call only.
+        Override it as `process(self, frame)`, `process(self, frame, info)`, info being a
+        FrameInfo, or `process(self, frame, info, aux)`, aux[name] being the frame of an auxiliary
+        input, shape (its channels, bins), at the same time as `frame` and not to be changed. All
+        are valid during the call only.
         """
         raise NotImplementedError(f"{type(self).__name__}.process is not defined")
 
     def reset(self) -> None:
         """Forgets all signal state; afterwards the plugin behaves as freshly prepared."""
 
+    def __repr__(self) -> str:
+        changed = [
+            f"{name}={value!r}" for name, value in self.parameter_values if value != self.params[name].default
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
 
-class BadFrameError(Exception):
-    """A callback came back, but with a frame that cannot be used; never leaves the package."""
 
-
-class NotFiniteError(BadFrameError):
-    """The frame that a callback left has NaN or Inf in it."""
-
-    def __str__(self) -> str:
-        return (
-            "left NaN or Inf in the frame: look for a division by zero, a logarithm of zero, or an overflow"
-        )
+def _declared(base: type) -> list[tuple[str, Param[Any]]]:
+    return [(name, value) for name, value in vars(base).items() if isinstance(value, Param)]
 
 
 Callback: TypeAlias = Callable[..., Any] | Plugin
-
-
-class Stage:
-    """One callback as the engine calls it: `call(frame)`, with a name for messages and a delay in frames."""
-
-    def __init__(self, callback: Callback, context: Context, delay: int) -> None:
-        self.name = name_of(callback)
-        if isinstance(callback, type):
-            raise PluginError(self.name, 0, f"is a class, expected an instance of it: {self.name}()")
-        process = getattr(callback, "process", callback)
-        if not callable(process):
-            raise PluginError(self.name, 0, "cannot be called, expected a function or a plugin")
-        self.callback: Any = callback
-        self._delay = delay
-        self._context = context
-        if hasattr(self.callback, "prepare"):
-            try:
-                self.callback.prepare(context)
-            except Exception as error:
-                raise PluginError(self.name, 0, f"prepare raised {type(error).__name__}: {error}") from error
-        self.lookahead = getattr(self.callback, "lookahead", 0)
-        if not isinstance(self.lookahead, int) or self.lookahead < 0:
-            raise PluginError(
-                self.name, 0, f"lookahead is {self.lookahead!r} frames, expected 0 or more, a whole number"
-            )
-        self._process = process
-        self._index = 0
-        self.call: Callable[[ComplexArray], Any] = self._call_with_info if _wants_info(process) else process
-
-    def checked(self, frame: ComplexArray) -> Callable[[ComplexArray], None]:
-        """`call`, followed by a look at `frame`: which of several callbacks left NaN or Inf?"""
-        call = self.call
-        channels = list(frame)
-        finite = np.empty(frame.shape[1], np.bool_)
-
-        def checked_call(frame: ComplexArray) -> None:
-            result = call(frame)
-            if result is not None and result is not frame:
-                store(result, frame)
-            for channel in channels:
-                if not np.isfinite(channel, finite).all():
-                    raise NotFiniteError
-
-        return checked_call
-
-    def failure(self, error: Exception, frame_index: int) -> PluginError:
-        """What `error`, raised while this stage ran, is called to the user."""
-        what = str(error) if isinstance(error, BadFrameError) else f"raised {type(error).__name__}: {error}"
-        return PluginError(self.name, frame_index, what)
-
-    def skip(self) -> None:
-        """A frame passes that the callback does not see."""
-        self._index += 1
-
-    def reset(self) -> None:
-        """Back to the state after `prepare`."""
-        self._index = 0
-        self.forget()
-
-    def forget(self) -> None:
-        """Resets the plugin, in the middle of a stream."""
-        if hasattr(self.callback, "reset"):
-            self.callback.reset()
-
-    def _call_with_info(self, frame: ComplexArray) -> Any:
-        index = self._index - self._delay
-        self._index += 1
-        stft = self._context.stft
-        return self._process(frame, FrameInfo(index, index * stft.hop_length - stft.overlap))
-
-
-def stages_of(callbacks: Callback | Iterable[Callback], context: Context) -> list[Stage]:
-    """Prepares one callback or several in a row, in the order in which they see a frame."""
-    single = callable(callbacks) or hasattr(callbacks, "process") or not isinstance(callbacks, Iterable)
-    row: Any = [callbacks] if single else callbacks
-    stages: list[Stage] = []
-    for callback in row:
-        if hasattr(callback, "process") and any(stage.callback is callback for stage in stages):
-            raise PluginError(name_of(callback), 0, "stands twice in the row, expected two instances")
-        delay = sum(stage.lookahead for stage in stages)
-        stages.append(Stage(callback, context, delay))
-    return stages
-
-
-def store(result: object, frame: ComplexArray) -> None:
-    """Copies what a callback returned into `frame`; BadFrameError if it does not fit."""
-    returned = np.asarray(result)
-    if returned.shape != frame.shape or returned.dtype.kind not in "fc":
-        raise BadFrameError(
-            f"returned {returned.dtype} of shape {returned.shape}, expected complex numbers of shape "
-            f"{frame.shape} (channels, bins), or None after changing the frame in place"
-        )
-    frame[...] = returned
-
-
-def name_of(callback: object) -> str:
-    """Name of a function, or of an object's class."""
-    return str(getattr(callback, "__name__", type(callback).__name__))
-
-
-def _wants_info(process: Callable[..., Any]) -> bool:
-    """Whether `process` has a second positional parameter: one without a default, or called info."""
-    try:
-        parameters = inspect.signature(process).parameters.values()
-    except (TypeError, ValueError):  # some builtins have no signature: they take the frame alone
-        return False
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    second = [p for p in parameters if p.kind in positional][1:2]
-    return any(p.default is p.empty or p.name == "info" for p in second)

@@ -3,7 +3,7 @@
 import math
 import operator
 from cmath import isfinite
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,10 @@ from rtstft import fftw
 from rtstft.arrays import check_out, check_samples, interleave, is_finite_number
 from rtstft.errors import AudioError, PluginError, StreamError
 from rtstft.geometry import STFT
-from rtstft.plugin import Callback, Context, NotFiniteError, Stage, stages_of, store
+from rtstft.plugin import Callback, Context
+from rtstft.row import Call, Row
+from rtstft.runner import NotFiniteError, checked, store
+from rtstft.stage import Stage
 from rtstft.types import ComplexArray, RealArray
 
 
@@ -25,9 +28,9 @@ class Processor:
     may call it, one at a time.
 
     Args:
-        callback: `callback(frame)` or `callback(frame, info)`, a Plugin, or several in a row.
-            `frame` is complex, shape (channels, bins), to be changed in place, or an array of the
-            same shape is returned; it is valid during the call only.
+        callback: `callback(frame)` or `callback(frame, info)`, a Plugin, or several in a row, or a
+            Chain of them. `frame` is complex, shape (channels, bins), to be changed in place, or an
+            array of the same shape is returned; it is valid during the call only.
         geometry: the transform.
         samplerate: in Hz; handed to plugins.
         channels: channels of every block.
@@ -38,6 +41,12 @@ class Processor:
         planner_effort: "estimate" plans in milliseconds, the same plan in every process; "measure" and
             "patient" search 0.1 to 4 s for plans up to a third faster, once: they are kept in
             the user's cache folder.
+        aux: auxiliary inputs, such as a sidechain, and the channels of each: `{"sidechain": 1}`. Their
+            samples are further columns of every block, behind those of the signal and in this order;
+            plugins hear them, and the output has none of them.
+
+    Attributes:
+        input_channels: columns of every block, auxiliary ones included.
 
     Raises:
         AudioError: channels or dtype that cannot be.
@@ -53,17 +62,15 @@ class Processor:
         blocksize: int | None = None,
         dtype: DTypeLike = "float32",
         planner_effort: str = "estimate",
+        aux: Mapping[str, int] | None = None,
     ) -> None:
         if not isinstance(geometry, STFT):
             raise AudioError(f"geometry is {geometry!r}, expected an STFT; the callback comes before it")
         self.geometry = geometry
         self.dtype = _dtype(dtype)
-        try:
-            self.channels = operator.index(channels)
-        except TypeError:
-            raise AudioError(f"channels={channels!r}, expected a whole number") from None
-        if self.channels < 1:
-            raise AudioError(f"channels={channels}, expected at least 1")
+        self.channels = _count(channels, "channels")
+        aux = {name: _count(number, f"aux[{name!r}]") for name, number in (aux or {}).items()}
+        self.input_channels = self.channels + sum(aux.values())
         if not (is_finite_number(samplerate) and samplerate > 0):
             raise AudioError(f"samplerate={samplerate!r} Hz, expected a positive number")
         engine_latency = geometry.latency(blocksize)
@@ -71,14 +78,15 @@ class Processor:
         self._grain = 1 if blocksize is None else math.gcd(geometry.hop_length, blocksize)
         effort = fftw.check_effort(planner_effort)
 
-        self._stages = stages_of(callback, Context(geometry, samplerate, self.channels, self.dtype))
-        self.lookahead = sum(stage.lookahead for stage in self._stages) * geometry.hop_length
+        self._analysis = geometry.new_analysis(self.input_channels, self.dtype, effort=effort)
+        self._frame = self._analysis.frame[: self.channels]
+        context = Context(geometry, samplerate, self.channels, self.dtype, aux)
+        frames = _split(self._analysis.frame[self.channels :], aux)
+        self._row = Row(callback, context, frames, self._entry_of, self._after())
+        self.lookahead = self._row.lookahead * geometry.hop_length
         """What the callbacks' lookahead adds to the latency, in samples."""
         self.latency = engine_latency + self.lookahead
         """Delay of the output in samples, lookahead of plugins included; exact."""
-        self._analysis = geometry.new_analysis(self.channels, self.dtype, effort=effort)
-        self._frame = self._analysis.frame
-        self._calls = self._calls_of(self._stages)
         self._synthesis = geometry.new_synthesis(
             self._frame, self.dtype, delay=geometry.hop_length - self._grain, effort=effort
         )
@@ -94,12 +102,13 @@ class Processor:
         """The next `n` samples in, the next `n` samples out.
 
         Args:
-            block: floats, shape (n, channels), or (n,) if channels is 1; any n, 0 included. Not
+            block: floats, shape (n, input_channels), or (n,) if that is 1; any n, 0 included. Not
                 changed. Another float dtype is converted.
-            out: where to write, of the block's shape and the processor's dtype; may be `block`.
+            out: where to write, of the block's shape (without the columns of auxiliary inputs) and
+                the processor's dtype; may be `block`.
 
         Returns:
-            `out`, or a new array of the block's shape and the processor's dtype.
+            `out`, or a new array of that shape and the processor's dtype.
 
         Raises:
             AudioError: wrong shape or dtype, or NaN or Inf in the input.
@@ -116,11 +125,13 @@ class Processor:
             if len(shape) == 1:
                 samples = block[:, np.newaxis]
         count, channels = samples.shape
-        if channels != self.channels:
+        if channels != self.input_channels:
             raise AudioError(
-                f"block has shape {shape}, expected (samples, {self.channels})"
-                + (" or (samples,)" if self.channels == 1 else "")
+                f"block has shape {shape}, expected (samples, {self.input_channels})"
+                + (" or (samples,)" if self.input_channels == 1 else "")
             )
+        if channels != self.channels:
+            shape = (count, self.channels)
         if out is not None:
             check_out(out, shape, self.dtype)
         self._one_dimensional = len(shape) == 1
@@ -155,7 +166,8 @@ class Processor:
         tail = np.zeros((self.latency, self.channels), self.dtype)
         held = self._held[: self.latency]
         tail[: len(held)] = held
-        self._fill(tail[len(held) :], tail[len(held) :])
+        silence = np.zeros((len(tail) - len(held), self.input_channels), self.dtype)
+        self._fill(tail[len(held) :], silence)
         self._held = self._nothing
         self._closed = "the stream was flushed"
         return tail[:, 0] if self._one_dimensional else tail
@@ -164,17 +176,19 @@ class Processor:
         """Back to the state after construction, plugins included; no memory of past input."""
         self._analysis.reset()
         self._synthesis.reset()
-        for stage in self._stages:
-            stage.reset()
+        self._row.reset()
         self._held = self._nothing
         self._closed = ""
         self._frames_done = 0
         self._one_dimensional = False
 
-    def _calls_of(self, stages: list[Stage]) -> list[Callable[[ComplexArray], Any]]:
-        """What runs on every frame, in this order."""
-        alone = len(stages) == 1
-        return [stage.call if alone else stage.checked(self._frame) for stage in stages]
+    def _entry_of(self, stage: Stage, alone: bool) -> Call:
+        """What runs on every frame for a stage; of several, each has to be looked at."""
+        return stage.call if alone else checked(stage.call, self._frame)
+
+    def _after(self) -> list[Call]:
+        """What runs on every frame after all stages."""
+        return []
 
     def _fill(self, out: RealArray, samples: RealArray) -> None:
         missing = -len(samples) % self._grain
@@ -187,8 +201,9 @@ class Processor:
 
     def _end_with(self, out: RealArray, samples: RealArray, missing: int) -> None:
         """A last block of any length: what further samples would decide is decided by zeros."""
-        padded = np.concatenate([samples, np.zeros((missing, self.channels), self.dtype)])
-        self._fill(padded, padded)
+        completed = np.concatenate([samples, np.zeros((missing, self.input_channels), self.dtype)])
+        padded = np.empty((len(completed), self.channels), self.dtype)
+        self._fill(padded, completed)
         out[...] = padded[: len(samples)]
         self._held = padded[len(samples) :]
         self._closed = (
@@ -210,28 +225,31 @@ class Processor:
 
     def _run_frames(self, due: int) -> None:
         frame = self._frame
-        calls = self._calls
+        row = self._row
+        calls = row.calls
         forwards = self._analysis.forward
-        for row, (backward, probe) in enumerate(self._synthesis.reserve(due)):
-            forwards[row]()
+        for i, (backward, probe) in enumerate(self._synthesis.reserve(due)):
+            forwards[i]()
+            if row.changing:
+                calls = row.step()
             for call in calls:
                 try:
                     result = call(frame)
                     if result is not None and result is not frame:
                         store(result, frame)
                 except Exception as error:
-                    raise self._diagnose(row, self._stages[calls.index(call)], error) from error
+                    raise self._diagnose(i, row.stages[calls.index(call)], error) from error
             backward()
             if not isfinite(probe()):
-                raise self._diagnose(row, self._stages[-1] if self._stages else None, NotFiniteError())
+                raise self._diagnose(i, row.stages[-1] if row.stages else None, NotFiniteError())
         self._synthesis.overlap_add()
         self._frames_done += due
 
-    def _diagnose(self, row: int, stage: Stage | None, error: Exception) -> AudioError | PluginError:
+    def _diagnose(self, place: int, stage: Stage | None, error: Exception) -> AudioError | PluginError:
         """What to call `error`: NaN or Inf in the input is at fault if there is any, else `stage`."""
-        index = self._frames_done + row
-        self._analysis.forward[row]()
-        if stage is not None and np.isfinite(self._frame).all():
+        index = self._frames_done + place
+        self._analysis.forward[place]()
+        if stage is not None and np.isfinite(self._analysis.frame).all():
             return stage.failure(error, index)
         start = index * self.geometry.hop_length - self.geometry.overlap
         return AudioError(
@@ -239,6 +257,27 @@ class Processor:
             f"{max(start, 0)} and {start + self.geometry.analysis_support}: replace them, for instance "
             f"with numpy.nan_to_num"
         )
+
+
+def _count(number: object, what: str) -> int:
+    try:
+        count = operator.index(number)  # type: ignore[arg-type]  # what is no number is what it finds out
+    except TypeError:
+        raise AudioError(f"{what}={number!r}, expected a whole number") from None
+    if count < 1:
+        raise AudioError(f"{what}={count}, expected at least 1")
+    return count
+
+
+def _split(frames: ComplexArray, channels: Mapping[str, int]) -> dict[str, ComplexArray]:
+    """`frames`, shape (channels, bins), by the inputs that they belong to; read-only."""
+    parts: dict[str, ComplexArray] = {}
+    start = 0
+    for name, count in channels.items():
+        parts[name] = frames[start : start + count]
+        parts[name].flags.writeable = False
+        start += count
+    return parts
 
 
 def _dtype(dtype: DTypeLike) -> np.dtype[Any]:

@@ -1,7 +1,7 @@
 """LiveEngine: a Processor that goes on whatever callbacks and microphones do, and measures itself."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Any, Literal, TypeAlias
 
@@ -15,8 +15,10 @@ from rtstft.live.guard import Guard
 from rtstft.live.overload import Overload
 from rtstft.live.ring import Samples
 from rtstft.live.stats import LoadHistogram
-from rtstft.plugin import Callback, Stage
+from rtstft.plugin import Callback, Plugin
 from rtstft.processor import Processor
+from rtstft.row import Call
+from rtstft.stage import Stage
 from rtstft.types import ComplexArray
 
 OnOverload: TypeAlias = Literal["dry", "hold", "mute"]
@@ -53,8 +55,7 @@ class LiveEngine(Processor):
         self._returns = returns
         self._on_error = on_error
         self._events = events
-        self._guards: list[Guard] = []
-        self._row: list[Any] = []
+        self._guards: dict[Stage, Guard] = {}
         self.bypass = False
         self.first_error: PluginError | None = None
         self.callback_errors = 0
@@ -93,15 +94,22 @@ class LiveEngine(Processor):
         return self.overload.probing and not self.bypass
 
     @property
+    def _present(self) -> list[Guard]:
+        return [self._guards[stage] for stage in self._row.stages]
+
+    @property
     def slowest(self) -> str:
         """Name of the callback that takes the most time; empty if there is none."""
-        return max(self._guards, key=lambda guard: guard.mean_s).name if self._guards else ""
+        return max(self._present, key=lambda guard: guard.mean_s).name if self._row.stages else ""
 
     def parameters(self) -> list[dict[str, Any]]:
         """Name and public plain attributes of each callback: what a flight recorder keeps."""
         rows = []
-        for guard, plugin in zip(self._guards, self._row, strict=True):
+        for guard in self._present:
+            plugin = guard.stage.callback
             known = {**vars(type(plugin)), **dict(getattr(plugin, "__dict__", {}))}
+            if isinstance(plugin, Plugin):
+                known.update(plugin.parameter_values)
             plain = {
                 name: value
                 for name, value in known.items()
@@ -115,8 +123,12 @@ class LiveEngine(Processor):
 
         Raises:
             StreamError: no plugin, or more than one, has the attribute.
+            ParameterError: a value that a parameter does not take; nothing is set then.
         """
         changes = [(self._owner(which, attribute), attribute, value) for attribute, value in values.items()]
+        for plugin, attribute, value in changes:
+            if isinstance(plugin, Plugin) and attribute in plugin.params:
+                plugin.params[attribute].check(value)
         self._pending.extend(changes)
 
     def failed(self, error: PluginError) -> None:
@@ -148,13 +160,17 @@ class LiveEngine(Processor):
     def reset(self) -> None:
         """Forgets the signal, not the counts."""
         super().reset()
-        for guard in self._guards:
+        for guard in self._present:
             guard.reset()
 
-    def _calls_of(self, stages: list[Stage]) -> list[Callable[[ComplexArray], Any]]:
-        self._row = [stage.callback for stage in stages]
-        self._guards = [Guard(stage, self._frame, self, returns=self._returns) for stage in stages]
-        return [*(guard.call for guard in self._guards), self._end_frame]
+    def _entry_of(self, stage: Stage, _: bool) -> Call:
+        guard = Guard(stage, self._frame, self, returns=self._returns)
+        present = {stage: guard for stage, guard in self._guards.items() if not stage.over}
+        self._guards = {**present, stage: guard}
+        return guard.call
+
+    def _after(self) -> list[Call]:
+        return [self._end_frame]
 
     def _run_frames(self, due: int) -> None:
         while self._pending:
@@ -168,7 +184,7 @@ class LiveEngine(Processor):
 
     def _end_frame(self, frame: ComplexArray) -> None:
         if not self.bypass:
-            probe_s = sum(guard.probe_s for guard in self._guards) if self.probing else 0.0
+            probe_s = sum(guard.probe_s for guard in self._present) if self.probing else 0.0
             self.overload.end_frame(frame, probe_s)
 
     def _sanitise(self, block: Samples) -> None:
@@ -177,7 +193,7 @@ class LiveEngine(Processor):
         block[bad] = 0
 
     def _owner(self, which: str | int | None, attribute: str) -> object:
-        row = list(enumerate(zip(self._guards, self._row, strict=True)))
+        row = list(enumerate((guard, guard.stage.callback) for guard in self._present))
         named = [plugin for place, (guard, plugin) in row if which in (None, place, guard.name)]
         owners = [plugin for plugin in named if hasattr(plugin, attribute)]
         if len(owners) == 1:

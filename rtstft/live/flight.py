@@ -16,7 +16,7 @@ from rtstft.geometry import STFT
 from rtstft.live.events import EventLog
 from rtstft.live.recorder import Recorder
 from rtstft.live.ring import Samples
-from rtstft.plugin import name_of
+from rtstft.runner import name_of
 
 
 class FlightRecorder:

@@ -7,7 +7,8 @@ import numpy as np
 
 from rtstft.arrays import is_within
 from rtstft.errors import PluginError
-from rtstft.plugin import NotFiniteError, Stage, store
+from rtstft.runner import NotFiniteError, store
+from rtstft.stage import Stage
 from rtstft.types import ComplexArray
 
 _LOUDEST = 1e18
@@ -39,16 +40,15 @@ class Guard:
     plugin that left them is reset: what is not finite in its memory would spoil every later frame.
 
     Attributes:
-        name: the callback's.
+        stage: the one that it calls.
         mean_s: time spent in the callback per frame, lately.
         probe_s: time that the last probe took.
     """
 
     def __init__(self, stage: Stage, frame: ComplexArray, supervisor: Supervisor, *, returns: bool) -> None:
-        self.name = stage.name
         self.mean_s = 0.0
         self.probe_s = 0.0
-        self._stage = stage
+        self.stage = stage
         self._supervisor = supervisor
         self._returns = returns
         self._given = np.zeros((stage.lookahead + 1, *frame.shape), frame.dtype)
@@ -57,6 +57,11 @@ class Guard:
         self._skipped = False
         self._dry_until = 0  # frames that a plugin with lookahead still has to make up for
         self._index = 0
+
+    @property
+    def name(self) -> str:
+        """The callback's."""
+        return self.stage.name
 
     def reset(self) -> None:
         """Forgets the frames it was given."""
@@ -88,20 +93,20 @@ class Guard:
                 self._probe(frame)
                 self.probe_s = perf_counter() - started
             else:
-                self._stage.skip()
+                self.stage.skip()
             frame[...] = dry
         self._index += 1
 
     def _resume(self) -> None:
         """Calls the stage again after a gap: what it kept to look ahead is from before."""
         self._skipped = False
-        if self._stage.lookahead:
+        if self.stage.lookahead:
             self._forget()
-            self._dry_until = self._index + self._stage.lookahead
+            self._dry_until = self._index + self.stage.lookahead
 
     def _run(self, frame: ComplexArray) -> None:
         self._supervisor.calling = self.name
-        result = self._stage.call(frame)
+        result = self.stage.call(frame)
         self._supervisor.calling = ""
         if self._returns and result is not None and result is not frame:
             store(result, frame)
@@ -116,7 +121,7 @@ class Guard:
             self._failed(error)
 
     def _failed(self, error: Exception) -> None:
-        failure = self._stage.failure(error, self._index)
+        failure = self.stage.failure(error, self._index)
         failure.__cause__ = error
         self._supervisor.failed(failure)
         self._supervisor.calling = ""
@@ -125,6 +130,6 @@ class Guard:
 
     def _forget(self) -> None:
         try:
-            self._stage.forget()
+            self.stage.forget()
         except Exception as error:
-            self._supervisor.failed(self._stage.failure(error, self._index))
+            self._supervisor.failed(self.stage.failure(error, self._index))

@@ -1,0 +1,119 @@
+"""Chain: callbacks in a row, changed like a list, also while frames pass through them."""
+
+import threading
+from collections.abc import Iterable, MutableSequence
+from typing import Protocol, overload
+from weakref import WeakSet
+
+from rtstft.errors import ParameterError
+from rtstft.plugin import Callback
+from rtstft.runner import name_of
+
+
+class Follower(Protocol):
+    """Whoever runs the callbacks of a chain."""
+
+    def changed(self) -> None:
+        """The chain is another one now; raises what makes that impossible, and then it is not."""
+
+
+class Chain(MutableSequence[Callback]):
+    """Callbacks and plugins that see a frame in this order; a list, which may change while it plays.
+
+    Append, insert, remove, reorder or replace from any thread: a Processor or Stream that was
+    made with the chain follows at the next frame, and what comes or goes is crossfaded. Its latency
+    stays: a plugin whose lookahead would add to it is refused, and one that goes leaves its delay.
+
+    Args:
+        callbacks: what to begin with.
+
+    Raises:
+        ParameterError: the same plugin twice; an object has one state, so two are needed.
+    """
+
+    def __init__(self, callbacks: Iterable[Callback] = ()) -> None:
+        self._items = list(callbacks)
+        self._lock = threading.RLock()
+        self._followers: WeakSet[Follower] = WeakSet()
+        refuse_twins(self._items)
+
+    def __reduce__(self) -> tuple[type, tuple[list[Callback]]]:
+        return Chain, (list(self._items),)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Callback: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Callback]: ...
+    def __getitem__(self, index: int | slice) -> Callback | list[Callback]:
+        return self._items[index]
+
+    @overload
+    def __setitem__(self, index: int, value: Callback) -> None: ...
+    @overload
+    def __setitem__(self, index: slice, value: Iterable[Callback]) -> None: ...
+    def __setitem__(self, index: int | slice, value: Callback | Iterable[Callback]) -> None:
+        with self._lock:
+            items = list(self._items)
+            items[index] = value  # type: ignore[index, assignment]  # as the overloads say
+            self._become(items)
+
+    def __delitem__(self, index: int | slice) -> None:
+        with self._lock:
+            items = list(self._items)
+            del items[index]
+            self._become(items)
+
+    def insert(self, index: int, value: Callback) -> None:
+        """Puts a callback in front of the one at `index`."""
+        with self._lock:
+            items = list(self._items)
+            items.insert(index, value)
+            self._become(items)
+
+    def reorder(self, order: Iterable[int]) -> None:
+        """Puts the callbacks into another order, named by their present indexes, each once."""
+        with self._lock:
+            indexes = list(order)
+            if sorted(indexes) != list(range(len(self._items))):
+                raise ParameterError(
+                    f"order {indexes}: expected each index from 0 to {len(self._items) - 1} once"
+                )
+            self._become([self._items[index] for index in indexes])
+
+    def reverse(self) -> None:
+        """Puts them into the opposite order."""
+        self.reorder(range(len(self) - 1, -1, -1))
+
+    def follow(self, follower: Follower) -> None:
+        """Lets `follower` know of changes, as long as it exists."""
+        self._followers.add(follower)
+
+    def __repr__(self) -> str:
+        return f"Chain({self._items!r})"
+
+    def _become(self, items: list[Callback]) -> None:
+        refuse_twins(items)
+        before, self._items = self._items, items
+        told: list[Follower] = []
+        try:
+            for follower in list(self._followers):
+                follower.changed()
+                told.append(follower)
+        except BaseException:
+            self._items = before
+            for follower in told:
+                follower.changed()
+            raise
+
+
+def refuse_twins(callbacks: Iterable[object]) -> None:
+    """ParameterError if a plugin stands twice among `callbacks`; functions may."""
+    seen: set[int] = set()
+    for callback in callbacks:
+        if hasattr(callback, "process") or isinstance(callback, Chain):
+            if id(callback) in seen:
+                raise ParameterError(f"{name_of(callback)} stands twice in the row, expected two instances")
+            seen.add(id(callback))

@@ -1,0 +1,32 @@
+"""Frames kept for later."""
+
+from typing import Any
+
+import numpy as np
+
+from rtstft.types import ComplexArray
+
+
+class FrameDelay:
+    """Keeps the last frames: `push(frame)` gives the one pushed `delay` frames ago, at first zeros.
+
+    Args:
+        delay: in frames; with 0, `push` gives a copy.
+        shape: of a frame.
+        dtype: of a frame.
+    """
+
+    def __init__(self, delay: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self._frames = np.zeros((delay + 1, *shape), dtype)
+        self._slots: list[ComplexArray] = list(self._frames)
+        self._next = 0
+
+    def push(self, frame: ComplexArray) -> ComplexArray:
+        """Keeps a copy of `frame`; the result may be read and changed until the next push but `delay`."""
+        self._slots[self._next][...] = frame
+        self._next = (self._next + 1) % len(self._slots)
+        return self._slots[self._next]
+
+    def reset(self) -> None:
+        """Forgets them all."""
+        self._frames[...] = 0

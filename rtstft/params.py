@@ -1,0 +1,285 @@
+"""Parameters of plugins: declared once in the class, checked when set, taken over between frames."""
+
+import math
+import numbers
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, Self, TypeVar, overload
+
+from rtstft.automation import Curve, curve_of
+from rtstft.errors import ParameterError
+
+Value = bool | int | float | str
+T = TypeVar("T", bool, int, float, str)
+_UNITS = {"_db": "dB", "_hz": "Hz", "_s": "s", "_ms": "ms", "_semitones": "semitones"}
+_SETTLED = 1e-3  # of the way that a glide had to go
+
+
+class Param(Generic[T]):
+    """A parameter of a Plugin; a class attribute whose default decides what it takes.
+
+    A bool takes True and False, an int whole numbers, a float any real number, a string one of
+    `choices`, or any text without them. Reading the attribute of a plugin gives the last value set,
+    and, in the thread that runs `process`, the value of this frame, which never changes within it.
+
+    Args:
+        default: the value to begin with.
+        min: least value allowed.
+        max: greatest value allowed.
+        choices: the strings allowed.
+        unit: of numbers; known from the name where it ends in _db, _hz or _s.
+        doc: one line for users.
+        smooth_s: time constant in seconds of a glide to a new value; 0 jumps. In dB a gain glides in dB.
+        fixed: read by `prepare` only, and not to be set afterwards.
+
+    Raises:
+        ParameterError: a default that its own limits forbid.
+    """
+
+    def __init__(
+        self,
+        default: T,
+        *,
+        min: float | None = None,
+        max: float | None = None,
+        choices: Sequence[str] = (),
+        unit: str = "",
+        doc: str = "",
+        smooth_s: float = 0.0,
+        fixed: bool = False,
+    ) -> None:
+        self.name = "parameter"
+        self.owner = ""
+        self.kind: type[bool] | type[int] | type[float] | type[str] = type(default)
+        self.min = min
+        self.max = max
+        self.choices = tuple(choices)
+        self.unit = unit
+        self.doc = doc
+        self.smooth_s = smooth_s
+        self.fixed = fixed
+        if self.kind not in (bool, int, float, str):
+            raise ParameterError(f"default={default!r}, expected a bool, int, float or str")
+        if (min is not None or max is not None) and self.kind not in (int, float):
+            raise ParameterError(f"min and max are for numbers, the default is {default!r}")
+        if smooth_s and self.kind is not float:
+            raise ParameterError(f"smooth_s is for floats, the default is {default!r}")
+        self.default: T = self.check(default)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        self.owner = owner.__name__
+        if not self.unit:
+            self.unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), "")
+
+    @overload
+    def __get__(self, plugin: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, plugin: object, owner: type) -> T: ...
+    def __get__(self, plugin: Any, owner: type) -> Self | T:
+        if plugin is None:
+            return self
+        values: Values = plugin.parameter_values
+        value: T = values.read(self.name)
+        return value
+
+    def __set__(self, plugin: Any, value: T) -> None:
+        plugin.parameter_values.set(self.name, value)
+
+    def check(self, value: object) -> T:
+        """`value` as this parameter keeps it; ParameterError if it is none of its values."""
+        checked: Any = None
+        if self.kind is bool and isinstance(value, (bool, _numpy_bool())):
+            checked = bool(value)
+        elif self.kind is str and isinstance(value, str) and (not self.choices or value in self.choices):
+            checked = value
+        elif self.kind in (int, float) and isinstance(value, numbers.Real) and not isinstance(value, bool):
+            whole = self.kind is int
+            real = float(value)
+            number: int | float = int(real) if whole and math.isfinite(real) else real
+            low = -math.inf if self.min is None else self.min
+            high = math.inf if self.max is None else self.max
+            if (not whole or number == real) and math.isfinite(number) and low <= number <= high:
+                checked = number
+        if checked is None:
+            raise ParameterError(f"{self._where}={value!r}, expected {self.expected}")
+        result: T = checked
+        return result
+
+    def parse(self, text: str) -> T:
+        """The value that `text` stands for, as on a command line."""
+        value: object = text
+        if self.kind is bool:
+            value = {"true": True, "on": True, "yes": True, "1": True}.get(text.lower(), text)
+            value = {"false": False, "off": False, "no": False, "0": False}.get(text.lower(), value)
+        elif self.kind is not str:
+            try:
+                value = self.kind(text)
+            except ValueError:
+                raise ParameterError(f"{self._where}={text}, expected {self.expected}") from None
+        return self.check(value)
+
+    @property
+    def expected(self) -> str:
+        """What it takes, in words."""
+        if self.kind is bool:
+            return "true or false"
+        if self.kind is str:
+            return f"one of {', '.join(self.choices)}" if self.choices else "text"
+        noun = "a whole number" if self.kind is int else "a number"
+        unit = f" {self.unit}" if self.unit else ""
+        if self.min is not None and self.max is not None:
+            return f"{noun} from {self.min:g} to {self.max:g}{unit}"
+        if self.min is not None:
+            return f"{noun} of {self.min:g}{unit} or more"
+        if self.max is not None:
+            return f"{noun} of {self.max:g}{unit} or less"
+        return f"{noun}{unit and ' in'}{unit}"
+
+    def describe(self) -> dict[str, Any]:
+        """Everything about it that JSON can hold."""
+        return {
+            "name": self.name,
+            "type": "choice" if self.choices else self.kind.__name__,
+            "default": self.default,
+            "min": self.min,
+            "max": self.max,
+            "choices": list(self.choices),
+            "unit": self.unit,
+            "smooth_s": self.smooth_s,
+            "fixed": self.fixed,
+            "doc": self.doc,
+        }
+
+    @property
+    def _where(self) -> str:
+        return f"{self.owner}.{self.name}" if self.owner else "default"
+
+
+class Values:
+    """The parameters of one plugin: what was set, by any thread, and what holds for the frame at hand.
+
+    Attributes:
+        in_use: a plugin with these values has been prepared; fixed ones are settled.
+    """
+
+    def __init__(self, params: Mapping[str, "Param[Any]"]) -> None:
+        self._params = params
+        self._set: dict[str, Any] = {name: param.default for name, param in params.items()}
+        self._now = dict(self._set)
+        self._curves: dict[str, Curve] = {}
+        self._shares: dict[str, float] = {}
+        self._gliding: dict[str, float] = {}  # how close counts as there
+        self._pending = False
+        self._thread: int | None = None
+        self.in_use = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"params": self._params, "set": dict(self._set), "curves": dict(self._curves)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Values.__init__(self, state["params"])
+        self._set.update(state["set"])
+        self._now.update(state["set"])
+        self._curves.update(state["curves"])
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        """Names and values, as set."""
+        return iter(list(self._set.items()))
+
+    def read(self, name: str) -> Any:
+        """The value as the calling thread is to see it."""
+        return self._now[name] if self._thread == threading.get_ident() else self._set[name]
+
+    def set(self, name: str, value: object) -> None:
+        """Checks `value`; it holds from the next frame on."""
+        param = self._params[name]
+        checked = param.check(value)
+        if param.fixed and self.in_use and checked != self._set[name]:
+            raise ParameterError(
+                f"{param.owner}.{name} is fixed once the plugin is prepared: make another plugin with "
+                f"{name}={value!r}"
+            )
+        self._set[name] = checked
+        self._pending = True
+
+    def automate(self, name: str, course: object) -> None:
+        """Lets a parameter follow a course of time; None ends that. See Plugin.automate."""
+        if course is None:
+            self._curves.pop(name, None)
+            return
+        param = self._params[name]
+        if param.fixed:
+            raise ParameterError(f"{param.owner}.{name} is fixed: it cannot change with time")
+        self._curves = {**self._curves, name: curve_of(course, param.check, f"{param.owner}.{name}")}
+
+    @property
+    def curves(self) -> dict[str, Curve]:
+        """What is automated."""
+        return self._curves
+
+    def prepare(self, hop_s: float) -> None:
+        """Frames will follow each other every `hop_s` seconds."""
+        self._shares = {
+            name: -math.expm1(-hop_s / param.smooth_s)
+            for name, param in self._params.items()
+            if param.smooth_s > 0
+        }
+        self.in_use = True
+
+    def settle(self, time_s: float) -> None:
+        """What was set holds at once; automation stands at `time_s`."""
+        self._pending = False
+        self._gliding.clear()
+        for name, curve in self._curves.items():
+            self._set[name] = curve(time_s)
+        self._now.update(self._set)
+
+    def begin_frame(self, time_s: float) -> bool:
+        """A frame begins, in the calling thread; whether a value is another than in the last one."""
+        for name, curve in self._curves.items():
+            value = curve(time_s)
+            if value != self._set[name]:
+                self._set[name] = value
+                self._pending = True
+        changed = False
+        if self._pending:
+            changed = self._take_over()
+        if self._gliding:
+            self._glide()
+            changed = True
+        self._thread = threading.get_ident()
+        return changed
+
+    def end_frame(self) -> None:
+        """The frame is over."""
+        self._thread = None
+
+    def _take_over(self) -> bool:
+        self._pending = False  # first: what is set from here on is for the next frame, or for this one too
+        changed = False
+        for name, target in list(self._set.items()):
+            now = self._now[name]
+            if target == now:
+                continue
+            if name in self._shares:
+                self._gliding[name] = abs(target - now) * _SETTLED
+            else:
+                self._now[name] = target
+                changed = True
+        return changed
+
+    def _glide(self) -> None:
+        for name, near in list(self._gliding.items()):
+            target = self._set[name]
+            value = self._now[name] + self._shares[name] * (target - self._now[name])
+            if abs(target - value) <= near:
+                value = target
+                del self._gliding[name]
+            self._now[name] = value
+
+
+def _numpy_bool() -> type:
+    import numpy as np
+
+    return np.bool_

@@ -1,0 +1,213 @@
+"""Runner: one callback as the engine calls it, with its dry signal beside it."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from rtstft.errors import PluginError
+from rtstft.frames import FrameDelay
+from rtstft.plugin import Callback, Context, FrameInfo, Plugin
+from rtstft.types import ComplexArray
+
+Aux = Mapping[str, ComplexArray]
+FADE_FRAMES = 4
+
+
+class BadFrameError(Exception):
+    """A callback came back, but with a frame that cannot be used; never leaves the package."""
+
+
+class NotFiniteError(BadFrameError):
+    """The frame that a callback left has NaN or Inf in it."""
+
+    def __str__(self) -> str:
+        return (
+            "left NaN or Inf in the frame: look for a division by zero, a logarithm of zero, or an overflow"
+        )
+
+
+def store(result: object, frame: ComplexArray) -> None:
+    """Copies what a callback returned into `frame`; BadFrameError if it does not fit."""
+    returned = np.asarray(result)
+    if returned.shape != frame.shape or returned.dtype.kind not in "fc":
+        raise BadFrameError(
+            f"returned {returned.dtype} of shape {returned.shape}, expected complex numbers of shape "
+            f"{frame.shape} (channels, bins), or None after changing the frame in place"
+        )
+    frame[...] = returned
+
+
+def checked(call: Callable[[ComplexArray], Any], frame: ComplexArray) -> Callable[[ComplexArray], None]:
+    """`call`, followed by a look at `frame`: which of several callbacks left NaN or Inf?"""
+    channels = list(frame)
+    finite = np.empty(frame.shape[1], np.bool_)
+
+    def checked_call(frame: ComplexArray) -> None:
+        result = call(frame)
+        if result is not None and result is not frame:
+            store(result, frame)
+        for channel in channels:
+            if not np.isfinite(channel, finite).all():
+                raise NotFiniteError
+
+    return checked_call
+
+
+def name_of(callback: object) -> str:
+    """Name of a function, or of an object's class."""
+    return str(getattr(callback, "__name__", type(callback).__name__))
+
+
+class Runner:
+    """Prepares a callback, then calls it frame by frame: `run(frame, index, aux)` gives what it returned.
+
+    Parameters are taken over before the frame, and the share of the dry signal that a plugin's mix and
+    bypass ask for is added after it.
+
+    Attributes:
+        name: the callback's, for messages.
+        lookahead: its delay in frames.
+        process: the function that is called.
+        plain: it is called with the frame alone, and nothing happens around it.
+
+    Raises:
+        PluginError: it is no callback, its `prepare` raised, or its lookahead is none.
+    """
+
+    def __init__(self, callback: Callback, context: Context) -> None:
+        self.name = name_of(callback)
+        if isinstance(callback, type):
+            raise PluginError(self.name, 0, f"is a class, expected an instance of it: {self.name}()")
+        process = getattr(callback, "process", callback)
+        if not callable(process):
+            raise PluginError(self.name, 0, "cannot be called, expected a function or a plugin")
+        self.callback: Any = callback
+        for name in getattr(callback, "aux", ()):
+            if name not in context.aux:
+                there_are = ", ".join(context.aux) or "none"
+                raise PluginError(
+                    self.name, 0, f"needs the auxiliary input {name!r}; there are {there_are}: see aux="
+                )
+        stft = context.stft
+        self._hop = stft.hop_length
+        self._overlap = stft.overlap
+        self._samplerate = context.samplerate
+        # In the middle of frame k there is sample k * hop + this.
+        self._middle = stft.hop_length - stft.win_length / 2
+        self._values = callback.parameter_values if isinstance(callback, Plugin) else None
+        self._update: Callable[[], None] = getattr(callback, "update", _nothing)
+        if self._values is not None:
+            self._values.prepare(context.hop_s)
+        self._guarded("prepare", context)
+        self._settle()
+        self.lookahead: int = getattr(callback, "lookahead", 0)
+        if not isinstance(self.lookahead, int) or self.lookahead < 0:
+            raise PluginError(
+                self.name, 0, f"lookahead is {self.lookahead!r} frames, expected 0 or more, a whole number"
+            )
+        self.process = process
+        self._arguments = _arguments_of(process)
+        self.plain = self._values is None and self._arguments == 1
+        self._dry = FrameDelay(self.lookahead, (context.channels, stft.bins), context.complex_dtype)
+
+    def run(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
+        """Frame `index` of the stream; changed in place, or what the callback returned."""
+        values = self._values
+        if values is None:
+            return self._call(frame, index, aux)
+        dry = self._dry.push(frame) if self.lookahead else None
+        try:
+            if values.begin_frame(self._time_of(index)):
+                self._update()
+            weight = self._step_weight()
+            if dry is None and weight != 1.0:
+                dry = self._dry.push(frame)
+            result = self._call(frame, index, aux)
+        finally:
+            values.end_frame()
+        if weight == 1.0 or dry is None:
+            return result
+        if result is not None and result is not frame:
+            store(result, frame)
+        blend(dry, frame, weight)
+        return None
+
+    def reset(self) -> None:
+        """Back to the state after construction."""
+        self.forget()
+        self._settle()
+
+    def forget(self) -> None:
+        """Resets the plugin, in the middle of a stream."""
+        self._dry.reset()
+        self._guarded("reset")
+
+    def _settle(self) -> None:
+        if self._values is not None:
+            self._values.settle(0.0)
+            self._weight = self._target
+            self._guarded("update")
+
+    def _guarded(self, method: str, *arguments: object) -> None:
+        if hasattr(self.callback, method):
+            try:
+                getattr(self.callback, method)(*arguments)
+            except Exception as error:
+                raise PluginError(self.name, 0, f"{method} raised {type(error).__name__}: {error}") from error
+
+    def _call(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
+        if self._arguments == 1:
+            return self.process(frame)
+        info = FrameInfo(index, index * self._hop - self._overlap)
+        if self._arguments == 2:
+            return self.process(frame, info)
+        return self.process(frame, info, aux)
+
+    @property
+    def _target(self) -> float:
+        plugin: Plugin = self.callback
+        return 0.0 if plugin.bypass else plugin.mix
+
+    def _step_weight(self) -> float:
+        target = self._target
+        if self._weight != target:
+            step = 1 / FADE_FRAMES
+            self._weight += min(step, max(-step, target - self._weight))
+        return self._weight
+
+    def _time_of(self, index: int) -> float:
+        return max(0.0, (index * self._hop + self._middle) / self._samplerate)
+
+
+def blend(dry: ComplexArray, frame: ComplexArray, weight: float) -> None:
+    """`frame` becomes `weight` parts of itself and the rest of `dry`; at 0 it is `dry`, to the bit."""
+    if weight == 0.0:
+        frame[...] = dry
+    else:
+        frame -= dry
+        frame *= weight
+        frame += dry
+
+
+def _nothing() -> None:
+    """A plain callback has no parameters to take over."""
+
+
+def _arguments_of(process: Callable[..., Any]) -> int:
+    """How many arguments `process` wants: the frame; its info; the auxiliary inputs.
+
+    A second or third positional parameter is meant if it has no default, or is called info or aux.
+    """
+    try:
+        parameters = inspect.signature(process).parameters.values()
+    except (TypeError, ValueError):  # some builtins have no signature: they take the frame alone
+        return 1
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    count = 1
+    for parameter, name in zip([p for p in parameters if p.kind in positional][1:3], ("info", "aux")):
+        if parameter.default is not parameter.empty and parameter.name != name:
+            break
+        count += 1
+    return count

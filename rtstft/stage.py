@@ -1,0 +1,238 @@
+"""Stage: a callback's place in the row, where it can be exchanged while frames pass."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rtstft.errors import PluginError
+from rtstft.frames import FrameDelay
+from rtstft.plugin import Callback, Context
+from rtstft.runner import FADE_FRAMES, Aux, BadFrameError, NotFiniteError, Runner, store
+from rtstft.types import ComplexArray
+
+_PROBATION_FRAMES = 4
+Outcome = Callable[[PluginError | None], object]
+
+
+class Stage:
+    """Calls one callback on every frame: `call(frame)`, changed in place or returned.
+
+    `replace` exchanges the callback: the new one runs beside the old on copies of the frames, and is
+    faded in if its first frames were good. The delay stays the same.
+
+    Args:
+        callback: what to call; `let_pass` for an empty stage.
+        context: what to prepare it for.
+        delay: frames by which those in front delay the stream.
+        aux: the auxiliary frames, as they are in front of the row.
+        lasting: the callback is not going to be exchanged.
+
+    Attributes:
+        callback: the one in force, or about to be.
+        lookahead: frames by which the stage delays the stream.
+        call: what to call.
+        entry: what the row calls in its place.
+
+    Raises:
+        PluginError: `callback` cannot be prepared.
+    """
+
+    def __init__(
+        self,
+        callback: Callback,
+        context: Context,
+        delay: int = 0,
+        aux: Aux | None = None,
+        *,
+        lasting: bool = False,
+    ) -> None:
+        self._context = context
+        self._aux = aux or {}
+        self.callback = callback
+        runner = Runner(callback, context)
+        self.lookahead = runner.lookahead
+        self._current = _Occupant(runner, self.lookahead, context)
+        self._candidates: deque[tuple[_Occupant, Outcome | None]] = deque()
+        self._index = 0
+        self._delay = -1
+        self.place(delay)
+        self.call: Callable[[ComplexArray], Any] = self._call
+        if lasting and runner.plain:
+            self.call = runner.process
+        self.entry = self.call
+
+    @property
+    def name(self) -> str:
+        """The callback's, for messages."""
+        return self._current.runner.name
+
+    @property
+    def settled(self) -> bool:
+        """No exchange is under way."""
+        return not self._candidates
+
+    @property
+    def over(self) -> bool:
+        """It lets frames pass, undelayed, for ever."""
+        return self.callback is let_pass and self.settled and not self.lookahead
+
+    def place(self, delay: int) -> None:
+        """From now on, those in front delay the stream by `delay` frames."""
+        if delay == self._delay:
+            return
+        self._delay = delay
+        self._aux_delays = {
+            name: FrameDelay(delay, frame.shape, frame.dtype) for name, frame in self._aux.items() if delay
+        }
+
+    def replace(self, callback: Callback, outcome: Outcome | None = None) -> None:
+        """Prepares another callback, and puts it in the place of the present one; from any thread.
+
+        Args:
+            callback: `let_pass` empties the stage; its delay stays.
+            outcome: called once, by the thread that runs the frames: with None, when the new one has
+                been faded in, or with the error of its first frames, and then the old one stays.
+
+        Raises:
+            PluginError: it cannot be prepared, or its lookahead is more than the stage's delay.
+        """
+        runner = Runner(callback, self._context)
+        if runner.lookahead > self.lookahead:
+            raise PluginError(
+                runner.name,
+                0,
+                f"looks {runner.lookahead} frames ahead, but a stream that has begun keeps its latency, and "
+                f"here there are {self.lookahead}: make a new stream with it",
+            )
+        self.callback = callback
+        self._candidates.append((_Occupant(runner, self.lookahead, self._context), outcome))
+
+    def failure(self, error: Exception, frame_index: int) -> PluginError:
+        """What `error`, raised while this stage ran, is called to the user."""
+        return _failure(self.name, error, frame_index)
+
+    def skip(self) -> None:
+        """A frame passes that the callback does not see."""
+        self._index += 1
+        self._delayed_aux()
+
+    def reset(self) -> None:
+        """Back to the state after `prepare`."""
+        while self._candidates:
+            self._adopt()
+        self._index = 0
+        for delay in self._aux_delays.values():
+            delay.reset()
+        self._current.reset()
+
+    def forget(self) -> None:
+        """Resets the plugin, in the middle of a stream."""
+        self._current.runner.forget()
+
+    def _call(self, frame: ComplexArray) -> Any:
+        index = self._index - self._delay
+        self._index += 1
+        aux = self._delayed_aux()
+        if self._candidates:
+            return self._exchange(frame, index, aux)
+        return self._current.run(frame, index, aux)
+
+    def _delayed_aux(self) -> Aux:
+        if not self._aux_delays:
+            return self._aux
+        return {name: delay.push(self._aux[name]) for name, delay in self._aux_delays.items()}
+
+    def _exchange(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
+        """A frame through the old and the new."""
+        if self._index == 1:  # nothing has been heard of the old one yet
+            while self._candidates:
+                self._adopt()
+            return self._current.run(frame, index, aux)
+        candidate, outcome = self._candidates[0]
+        try:
+            weight = candidate.audition(frame, index, aux)
+        except Exception as error:
+            self._candidates.popleft()
+            if self.callback is candidate.runner.callback:
+                self.callback = self._current.runner.callback
+            if outcome is not None:
+                outcome(_failure(candidate.runner.name, error, index))
+            return self._current.run(frame, index, aux)
+        try:
+            result = self._current.run(frame, index, aux)
+        except Exception:
+            if weight > 0:
+                self._adopt()
+            raise
+        if result is not None and result is not frame:
+            store(result, frame)
+        if weight > 0:
+            candidate.fade_over(frame)
+        if weight >= 1:
+            self._adopt()
+        return None
+
+    def _adopt(self) -> None:
+        self._current, outcome = self._candidates.popleft()
+        if outcome is not None:
+            outcome(None)
+
+
+class _Occupant:
+    """A runner in a stage that delays frames by `delay`, whatever the runner's own lookahead is."""
+
+    def __init__(self, runner: Runner, delay: int, context: Context) -> None:
+        shape = (context.channels, context.stft.bins)
+        self.runner = runner
+        missing = delay - runner.lookahead
+        self._padding = FrameDelay(missing, shape, context.complex_dtype) if missing else None
+        self._output = np.zeros(shape, context.complex_dtype)
+        self._audition = delay + _PROBATION_FRAMES
+        self._frames = 0
+
+    def run(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
+        if self._padding is None:
+            return self.runner.run(frame, index, aux)
+        try:
+            result = self.runner.run(frame, index, aux)
+            if result is not None and result is not frame:
+                store(result, frame)
+        finally:
+            late = self._padding.push(frame)
+        frame[...] = late
+        return None
+
+    def audition(self, frame: ComplexArray, index: int, aux: Aux) -> float:
+        """Runs on a copy of `frame`; the share of the output that it has by now. Raises what it raises."""
+        output = self._output
+        output[...] = frame
+        result = self.run(output, index, aux)
+        if result is not None and result is not output:
+            store(result, output)
+        if not np.isfinite(output).all():
+            raise NotFiniteError
+        self._frames += 1
+        return min(1.0, max(0, self._frames - self._audition) / FADE_FRAMES)
+
+    def fade_over(self, frame: ComplexArray) -> None:
+        """Mixes the output of the last audition into `frame`, with its share."""
+        weight = min(1.0, (self._frames - self._audition) / FADE_FRAMES)
+        frame *= 1 - weight
+        self._output *= weight
+        frame += self._output
+
+    def reset(self) -> None:
+        self.runner.reset()
+        if self._padding is not None:
+            self._padding.reset()
+
+
+def let_pass(_: ComplexArray) -> None:
+    """Lets a frame pass."""
+
+
+def _failure(name: str, error: Exception, frame_index: int) -> PluginError:
+    what = str(error) if isinstance(error, BadFrameError) else f"raised {type(error).__name__}: {error}"
+    return PluginError(name, frame_index, what)
