@@ -31,8 +31,8 @@ def jackd() -> Iterator[Callable[..., Jackd]]:
     """Starts servers, and stops them at the end."""
     servers = []
 
-    def start(period: int = 256) -> Jackd:
-        servers.append(Jackd(period))
+    def start(period: int = 256, *, realtime: bool = True) -> Jackd:
+        servers.append(Jackd(period, realtime=realtime))
         return servers[-1]
 
     yield start
@@ -165,6 +165,23 @@ def test_nothing_in_the_program_starves_the_stream(
     expected = expected_on_tape(offline(Tilt(), run["dry"]), run)
     count = min(len(expected), len(run["received"]))
     assert np.array_equal(run["received"][:count], expected[:count])
+
+
+def test_device_thread_is_above_the_worker_on_a_server_that_gives_no_priority(
+    jackd: Any, tmp_path: Path
+) -> None:
+    code = (
+        "with rtstft.Stream(identity, rtstft.STFT(1024, 256)) as stream:\n"
+        "    threads = [int(name) for name in os.listdir('/proc/self/task')]\n"
+        "    levels = [os.sched_getparam(thread).sched_priority for thread in threads]\n"
+        "    say(sorted(levels)[-3:], [event.text for event in stream.events])\n"
+    )
+    with program(jackd(realtime=False), tmp_path, code) as running:
+        levels, events = running.heard()
+        running.end()
+    if "not permitted" in str(events):
+        pytest.skip("needs permission for real-time scheduling (ulimit -r)")
+    assert levels == [1, 1, 2]  # supervisor, worker, device
 
 
 @pytest.mark.parametrize("isolate", ["", ", isolate=True"])
