@@ -38,7 +38,7 @@ def live(
     channels: live_options.Channels = 1,
     blocksize: live_options.Blocksize = None,
     headroom_ms: live_options.HeadroomMs = 30.0,
-    callback: live_options.Callback = None,
+    plugin: options.Plugins = None,
     source: Annotated[
         str | None, typer.Option(help="Play this sound file instead of the microphone.")
     ] = None,
@@ -77,7 +77,7 @@ def live(
         _refuse_feedback(devices)
     chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
     stream = Stream(
-        callback or [],
+        plugin or [],
         chosen.geometry(samplerate),
         device=devices,
         samplerate=samplerate,

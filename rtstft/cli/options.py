@@ -41,6 +41,20 @@ SynthesisName: TypeAlias = Annotated[
 ]
 
 
+Plugins: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        "-p",
+        "--callback",
+        "-c",
+        metavar="NAME[:PARAMETER=VALUE,...]",
+        help="A plugin (see rtstft plugins), file.py:name, package.module:name, or a preset file; several "
+        "run in this order.",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class GeometryOptions:
     """The six options above, as they were given."""
