@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from rtstft.errors import GeometryError
+from rtstft.errors import FileError, GeometryError
 from rtstft.geometry import STFT
 from rtstft.windows import WindowSpec
 
@@ -54,6 +54,14 @@ Plugins: TypeAlias = Annotated[
     ),
 ]
 
+Aux: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=FILE",
+        help="Sound file for an auxiliary input of a plugin, such as sidechain=voice.wav.",
+    ),
+]
+
 
 @dataclass(frozen=True)
 class GeometryOptions:
@@ -92,3 +100,14 @@ def parse_window(text: str) -> WindowSpec:
         except ValueError:
             parameters.append(word)
     return (name, *parameters) if parameters else name
+
+
+def parse_aux(texts: list[str]) -> dict[str, str]:
+    """Names and files of `NAME=FILE` options."""
+    found = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path) or name in found:
+            raise FileError(f"--aux {text}, expected NAME=FILE, each name once")
+        found[name] = path
+    return found

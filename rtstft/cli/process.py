@@ -24,6 +24,7 @@ def process(
     ],
     target: Annotated[str, typer.Argument(metavar="OUT", help="File to write, or - for standard output.")],
     plugin: options.Plugins = None,
+    aux: options.Aux = None,
     n_fft: options.NFft = 1024,
     hop_length: options.HopLength = None,
     win_length: options.WinLength = None,
@@ -64,6 +65,7 @@ def process(
                 clip=clip,
                 planner_effort=planner_effort,
                 progress=progress,
+                aux=options.parse_aux(aux or []),
             )
     out = sys.stderr if target == "-" else sys.stdout
     if as_json:
