@@ -14,7 +14,7 @@ from typing import Any
 
 from rtstft.chain import Chain
 from rtstft.errors import CallbackError, ParameterError, RtstftError
-from rtstft.places import file_of, find, forget
+from rtstft.places import file_of, find, forget, place_of
 from rtstft.plugin import Callback, Plugin
 from rtstft.presets import load_preset
 
@@ -73,15 +73,28 @@ def reload(spec: str) -> Callback | Chain:
     return load(spec)
 
 
-def load_all(callbacks: Any) -> Any:
-    """`callbacks` as a Processor takes them, with specs loaded; what has no specs in it stays as it is."""
-    if isinstance(callbacks, str):
-        return [load(callbacks)]
-    if callable(callbacks) or hasattr(callbacks, "process") or not isinstance(callbacks, Iterable):
-        return callbacks
+def load_all(callbacks: Any) -> Chain:
+    """One callback or several as a Chain, with those that specs stand for; a Chain stays the one it is."""
     if isinstance(callbacks, Chain):
         return callbacks
-    return [load(callback) if isinstance(callback, str) else callback for callback in callbacks]
+    single = isinstance(callbacks, str) or callable(callbacks) or hasattr(callbacks, "process")
+    row: Iterable[Any] = [callbacks] if single or not isinstance(callbacks, Iterable) else callbacks
+    loaded: list[Any] = [load(item) if isinstance(item, str) else item for item in row]
+    return Chain(loaded)
+
+
+def spec_of(callback: Any) -> str:
+    """What `load` makes a callback like this one of."""
+    kind = callback if hasattr(callback, "__qualname__") else type(callback)
+    place = place_of(kind)
+    if not isinstance(callback, Plugin):
+        return place
+    changed = [
+        f"{name}={value}"
+        for name, value in callback.parameter_values
+        if value != callback.params[name].default
+    ]
+    return ":".join([place, ",".join(changed)]) if changed else place
 
 
 def is_preset(spec: str) -> bool:

@@ -1,9 +1,9 @@
 """Where callbacks are found: names of registered plugins, `file.py:name`, `package.module:name`."""
 
 import importlib
-import importlib.util
 import sys
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,16 +41,16 @@ def find(place: str) -> Any:
         raise CallbackError(f"callback {place!r}: {where} has no {name!r}; it has {public}") from None
 
 
-def place_of(kind: type) -> str:
-    """How to find a class: by its registered name, its file or its module."""
+def place_of(kind: Any) -> str:
+    """How to find a class or function: by its registered name, its file or its module."""
     value = f"{kind.__module__}:{kind.__qualname__}"
     for name, entry in registered().items():
         if entry.value == value:
             return name
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    if file is not None and (kind.__module__ == "__main__" or kind.__module__.startswith(_OURS)):
-        return f"{Path(file).resolve()}:{kind.__qualname__}"
-    return value
+    if file is None or _is_importable(kind.__module__):
+        return value
+    return f"{Path(file).resolve()}:{kind.__qualname__}"
 
 
 def file_of(place: str) -> Path | None:
@@ -62,6 +62,14 @@ def file_of(place: str) -> Path | None:
 def forget(file: Path) -> None:
     """Has the next `find` in this file read it again."""
     sys.modules.pop(_name_of(file), None)
+
+
+def _is_importable(module: str) -> bool:
+    """Whether another program finds the module under this name, as far as can be told."""
+    try:
+        return module != "__main__" and not module.startswith(_OURS) and find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _registered(name: str) -> Any:
@@ -104,10 +112,10 @@ def _execute(path: Path) -> ModuleType:
     name = _name_of(path)
     if name in sys.modules:
         return sys.modules[name]
-    specification = importlib.util.spec_from_file_location(name, path)
+    specification = spec_from_file_location(name, path)
     if specification is None:
         raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(specification)
+    module = module_from_spec(specification)
     sys.modules[name] = module  # where dataclasses and pickle look
     try:
         # Not through the cache of bytecode, which takes two versions of the same second for one.

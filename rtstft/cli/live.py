@@ -39,6 +39,7 @@ def live(
     blocksize: live_options.Blocksize = None,
     headroom_ms: live_options.HeadroomMs = 30.0,
     plugin: options.Plugins = None,
+    aux: options.Aux = None,
     source: Annotated[
         str | None, typer.Option(help="Play this sound file instead of the microphone.")
     ] = None,
@@ -95,6 +96,7 @@ def live(
         fade_in_s=_FADE_IN_S,
         reconnect=reconnect,
         flight_recorder_s=flight_recorder,
+        aux={name: int(spec) if spec.isdecimal() else spec for name, spec in options.parse_aux(aux).items()},
     )
     end = None if duration is None else time.monotonic() + duration
     # Ctrl-C is the way to end it, and hides no error.

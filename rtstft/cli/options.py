@@ -58,7 +58,8 @@ Aux: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=FILE",
-        help="Sound file for an auxiliary input of a plugin, such as sidechain=voice.wav.",
+        help="Sound file for an auxiliary input of a plugin, such as sidechain=voice.wav; live also a "
+        "number of further channels of the device.",
     ),
 ]
 
@@ -102,10 +103,10 @@ def parse_window(text: str) -> WindowSpec:
     return (name, *parameters) if parameters else name
 
 
-def parse_aux(texts: list[str]) -> dict[str, str]:
+def parse_aux(texts: list[str] | None) -> dict[str, str]:
     """Names and files of `NAME=FILE` options."""
     found = {}
-    for text in texts:
+    for text in texts or ():
         name, equals, path = text.partition("=")
         if not (name and equals and path) or name in found:
             raise FileError(f"--aux {text}, expected NAME=FILE, each name once")

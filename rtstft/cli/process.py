@@ -65,7 +65,7 @@ def process(
                 clip=clip,
                 planner_effort=planner_effort,
                 progress=progress,
-                aux=options.parse_aux(aux or []),
+                aux=options.parse_aux(aux),
             )
     out = sys.stderr if target == "-" else sys.stdout
     if as_json:

@@ -2,6 +2,7 @@
 
 import atexit
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +14,7 @@ from rtstft.live.monitor import Listener, Monitor
 from rtstft.live.priority import CalmCollector, raise_priority
 from rtstft.live.session import Session
 from rtstft.live.settings import StreamSettings
-from rtstft.live.source import SampleSource
+from rtstft.live.source import AuxSources, SampleSource
 from rtstft.live.stats import Counts, Latency, Stats
 
 _TICK_S = 0.005
@@ -31,13 +32,14 @@ class LocalStream:
     def __init__(
         self,
         settings: StreamSettings,
-        callbacks: list[Any],
+        callbacks: Iterable[Any],
         duplex: Duplex,
         listener: Listener | None = None,
     ) -> None:
         self._settings = settings
         self._duplex = duplex
         self._events = EventLog()
+        self._aux = AuxSources(settings.played_aux, settings.samplerate)
         self._engine = LiveEngine(
             callbacks,
             settings.geometry,
@@ -49,6 +51,7 @@ class LocalStream:
             returns=settings.output,
             planner_effort=settings.planner_effort,
             events=self._events,
+            aux={**settings.device_aux, **self._aux.channels},
         )
         self._source: SampleSource | None = None
         self._session: Session | None = None
@@ -171,6 +174,7 @@ class LocalStream:
             if session is None:
                 self._engine.reset()
                 self._close_source()
+                self._aux = AuxSources(self._settings.played_aux, self._settings.samplerate)
                 session = self._new_session(self._settings.fade_in_s)
             self._engine.stop_requested = False
             self._collector.__enter__()
@@ -233,12 +237,13 @@ class LocalStream:
     def _new_session(self, fade_in_s: float) -> Session:
         settings = self._settings
         if settings.source is not None and self._source is None:
-            self._source = SampleSource(settings.source, settings.samplerate, settings.channels)
+            self._source = SampleSource(settings.source, settings.samplerate, settings.input_channels)
         session = Session(
             self._duplex,
             self._engine,
             settings,
             self._source,
+            self._aux,
             self._monitor.tap,
             self._events,
             fade_in_s=fade_in_s,
@@ -337,3 +342,4 @@ class LocalStream:
         source, self._source = self._source, None
         if source is not None:
             source.close()
+        self._aux.close()

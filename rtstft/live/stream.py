@@ -1,6 +1,6 @@
 """Stream: microphone to callback to loudspeaker."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from types import TracebackType
 from typing import Self
@@ -38,7 +38,7 @@ class Stream:
         geometry: the transform.
         device: index, part of a name, or None for the system's default; a pair for input and output.
         samplerate: in Hz.
-        channels: of input and output alike.
+        channels: of input and output alike; auxiliary inputs come on top.
         blocksize: samples per block of the device, which lowers the engine's latency (see
             `STFT.latency`); None takes what the driver likes best, and counts on any.
         latency: what to ask of the device: "low", "high", or seconds.
@@ -67,6 +67,8 @@ class Stream:
             frame times as JSON, on an overload or xrun, for `rtstft process` to replay; 0 for not.
         flight_recorder_folder: where to.
         planner_effort: as for `Processor`.
+        aux: auxiliary inputs by name: a number of further channels of the device's input (in this order,
+            behind those of the signal), or a sound file or array to play, once, from the start on.
         duplex: another device than the system's, such as a `rtstft.live.FakeDuplex`.
 
     Raises:
@@ -100,6 +102,7 @@ class Stream:
         flight_recorder_s: float = 0.0,
         flight_recorder_folder: str | PathLike[str] = ".",
         planner_effort: str = "estimate",
+        aux: Mapping[str, int | SourceSpec] | None = None,
         duplex: Duplex | None = None,
     ) -> None:
         settings = StreamSettings(
@@ -123,6 +126,7 @@ class Stream:
             flight_recorder_s=flight_recorder_s,
             flight_recorder_folder=flight_recorder_folder,
             planner_effort=planner_effort,
+            aux=aux or {},
         )
         device_or_fake = PortAudioDuplex() if duplex is None else duplex
         self._stream: LocalStream | IsolatedStream
