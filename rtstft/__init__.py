@@ -15,7 +15,7 @@ from rtstft.errors import (
     RtstftError,
     StreamError,
 )
-from rtstft.file import FileProgress, FileReport, frames, process_file
+from rtstft.file import FileProgress, FileReport, frames, process_file, stretch_file
 from rtstft.geometry import STFT
 from rtstft.loading import plugin
 from rtstft.params import Param
@@ -62,4 +62,5 @@ __all__ = [
     "plugin",
     "process_file",
     "save_preset",
+    "stretch_file",
 ]

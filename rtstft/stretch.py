@@ -58,7 +58,7 @@ class Stretcher:
         if not 1 <= hop * rate <= geometry.win_length / 2:
             best = max(1, math.ceil(1 / rate), int(geometry.win_length / (4 * max(1.0, rate))))
             raise GeometryError(
-                f"at rate={rate:g} and hop_length={hop} frames of the input are {hop * rate:g} samples apart, "
+                f"at rate={rate:g} and hop_length={hop} input frames are {hop * rate:g} samples apart, "
                 f"expected 1 to {geometry.win_length / 2:g}, half of win_length: try hop_length={best}"
             )
         effort = fftw.check_effort(planner_effort)

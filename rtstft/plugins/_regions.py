@@ -50,8 +50,9 @@ class Regions:
         self._n_fft = stft.n_fft
         self._farthest = 1.5 * stft.n_fft / stft.win_length
         self._rise = _rise_of_an_onset(stft, hop)
-        # Within two bins of an unpadded transform a peak must be the largest: no sidelobe is.
-        reach = max(2, round(2 * stft.n_fft / stft.win_length))
+        # A peak must be the largest within a bin of the unpadded transform: sidelobes, as far from
+        # each other and falling, then are none.
+        reach = math.ceil(stft.n_fft / stft.win_length)
         self._now, self._before = (_Power(bins, reach, real) for _ in range(2))
         self._last = np.zeros((channels, bins), complex_dtype)
         self._squares = np.zeros((2, channels, bins), real)
@@ -226,10 +227,10 @@ class _Power:
             np.take(source, peaks, out=target, mode="clip")
 
     def _largest_of(self, neighbours: list[RealArray]) -> RealArray:
-        np.maximum(neighbours[0], neighbours[1], out=self._largest)
-        for neighbour in neighbours[2:]:
-            np.maximum(self._largest, neighbour, out=self._largest)
-        return self._largest
+        largest = neighbours[0]
+        for neighbour in neighbours[1:]:
+            largest = np.maximum(largest, neighbour, out=self._largest)
+        return largest
 
 
 def centre_of(stft: STFT) -> float:
