@@ -180,7 +180,7 @@ def _match(wanted: list[Callback], planned: list[Stage]) -> list[Stage | None]:
 
 
 def _hosts(fresh: dict[int, Runner], places: list[Stage | None], planned: list[Stage]) -> dict[int, Stage]:
-    """For newcomers the stages of those that go from between the same neighbours; PluginError if none fits."""
+    """For newcomers the stages of those that go from between the same neighbours; or PluginError."""
     hosts: dict[int, Stage] = {}
     for place, runner in fresh.items():
         before = next((stage for stage in reversed([*places[:place]]) if stage), None)
