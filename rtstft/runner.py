@@ -159,17 +159,20 @@ class Runner:
 
     def reset(self) -> None:
         """Back to the state after construction."""
-        self.forget()
+        self._clear()
         self._settle()
 
     def forget(self) -> None:
         """Resets the plugin, in the middle of a stream; its parameters stand where they were set."""
-        self._dry.reset()
-        self._guarded("reset")
+        self._clear()
         if self._values is not None:
             self._values.settle()
             self._aim()
             self._guarded("update")
+
+    def _clear(self) -> None:
+        self._dry.reset()
+        self._guarded("reset")
 
     def _settle(self) -> None:
         if self._values is not None:
