@@ -14,16 +14,16 @@ from rtstft.plugin import Callback, Context, FrameInfo, Plugin
 from rtstft.types import ComplexArray
 
 Aux = Mapping[str, ComplexArray]
-_FADE_S = 0.04
-_FADE_FRAMES = 4
+_FADE_S = 0.06
+_FADE_FRAMES = 8
 
 
 def fade_frames(context: Context) -> int:
     """Frames in which one signal gives way to another.
 
     Every step is spread out by the windows, but what these leave of it repeats at multiples of the
-    frame rate; of many steps each is small. 40 ms leave less than -90 dB of a sine wherever frames
-    overlap smoothly, and 4 frames where hops are long.
+    frame rate; of many steps each is small. 60 ms leave less than -90 dB of a sine wherever windows
+    go to zero or nearly so (hamming), and 8 frames where hops are long.
     """
     return max(_FADE_FRAMES, math.ceil(_FADE_S / context.hop_s))
 
