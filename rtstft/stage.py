@@ -85,7 +85,9 @@ class Stage:
             return
         self._delay = delay
         self._aux_delays = {
-            name: FrameDelay(delay, frame.shape, frame.dtype) for name, frame in self._aux.items() if delay
+            name: FrameDelay(delay, frame.shape, frame.dtype, read_only=True)
+            for name, frame in self._aux.items()
+            if delay
         }
 
     def replace(self, callback: Callback, outcome: Outcome | None = None) -> None:
