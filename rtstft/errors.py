@@ -64,3 +64,7 @@ class MissingExtraError(RtstftError, ImportError):
 
 class ConditioningWarning(UserWarning):
     """A geometry that reconstructs, but amplifies whatever a callback changes; see STFT.conditioning."""
+
+
+class PluginWarning(UserWarning):
+    """A callback put into a Chain failed in its first frames; the one before it, or none, goes on."""
