@@ -41,6 +41,7 @@ class StreamSettings:
     flight_recorder_folder: str | PathLike[str] = "."
     planner_effort: str = "estimate"
     aux: Mapping[str, int | SourceSpec] = field(default_factory=dict)
+    watch: bool = False
     capture: bool = False
     """Whether input is taken although a source stands in for it."""
 
