@@ -105,7 +105,8 @@ def test_input_cannot_be_written_to() -> None:
     def writes(_: Any, __: FrameInfo, aux: Any) -> None:
         aux["side"][...] = 0
 
-    for row in ([writes], [Look(1), writes]):
+    rows: list[list[Any]] = [[writes], [Look(1), writes]]
+    for row in rows:
         processor = Processor(row, GEOMETRY, channels=1, aux={"side": 1})
         with pytest.raises(PluginError, match=r"writes.*read-only"):
             processor.process(noise(16, 2, "float32"))
