@@ -418,6 +418,20 @@ def test_going_back_turns_the_fade_round(frames: int) -> None:
         assert old.prepared == prepared + (frames == 30)
 
 
+def test_coming_back_after_two_others_is_faded_again() -> None:
+    chain, processor = made(Times(4))
+    processor.process(ONES)
+    chain[0] = first = Times(2)
+    assert level(processor) == pytest.approx(2)
+    for plugin in (Times(4), Times(6), first):
+        chain[0] = plugin
+    y = np.concatenate([processor.process(ONES) for _ in range(4)])[:, 0]
+    assert y.max() == pytest.approx(6)
+    assert np.abs(np.diff(y)).max() < 0.07 * 4
+    assert y[-1] == pytest.approx(2)
+    assert first.prepared == 1
+
+
 def test_taken_out_and_put_elsewhere() -> None:
     a, b = Times(2), Times(3)
     chain, processor = made(a, b)
