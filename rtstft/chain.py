@@ -73,6 +73,21 @@ class Chain(MutableSequence[Callback]):
         with self._editing() as items:
             items.insert(index, value)
 
+    def append(self, value: Callback) -> None:
+        """Puts a callback behind the last."""
+        with self._editing() as items:
+            items.append(value)
+
+    def pop(self, index: int = -1) -> Callback:
+        """Removes the callback at `index`, and returns it."""
+        with self._editing() as items:
+            return items.pop(index)
+
+    def remove(self, value: Callback) -> None:
+        """Removes a callback; ValueError if it is not in the chain."""
+        with self._editing() as items:
+            items.remove(value)
+
     def extend(self, values: Iterable[Callback]) -> None:
         """Appends several, in one change."""
         self[len(self) :] = values

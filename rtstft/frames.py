@@ -28,7 +28,7 @@ class FrameDelay:
         self._next = 0
 
     def push(self, frame: ComplexArray) -> ComplexArray:
-        """Keeps a copy of `frame`; the result may be read and changed until the next push but `delay`."""
+        """Keeps a copy of `frame`; the result is good until the next push."""
         self._slots[self._next][...] = frame
         self._next = (self._next + 1) % len(self._slots)
         return self._given[self._next]
