@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from rtstft.plugins._power import LEAST
 from rtstft.types import RealArray
 
 _LEAST_PRIOR = 10**-2.5  # -25 dB: lower, and what is left of the noise begins to tinkle
+_MOST_PRIOR = 1e12
 _POSTERIOR = 1e-3, 1e3
 _POINTS = 512
 _LOWEST = math.log(_POSTERIOR[0] * _LEAST_PRIOR / (1 + _LEAST_PRIOR))
@@ -40,23 +40,25 @@ class LsaGain:
         self._steps = np.diff(values, append=values[-1]).astype(dtype)
 
     def update(self, power: RealArray, noise: RealArray, share: float) -> RealArray:
-        """The gains of the next frame, 0 to 1; overwritten by the next call but one's caller may.
+        """The gains of the next frame, 0 to 1; valid, and the caller's to change, until the next call.
 
         Args:
             power: of the noisy signal, shape (channels, bins).
-            noise: of the noise in it, at least `LEAST`.
+            noise: of the noise in it, more than 0.
             share: what this frame adds to the signal-to-noise ratio, 0 to 1; the rest is the last one's.
         """
         posterior, prior, gain = self._posterior, self._prior, self.gain
         np.divide(power, noise, out=posterior)
-        np.clip(posterior, *_POSTERIOR, out=posterior)
+        np.maximum(posterior, _POSTERIOR[0], out=posterior)
+        np.minimum(posterior, _POSTERIOR[1], out=posterior)
         np.divide(self._clean, noise, out=prior)
         prior *= 1 - share
         np.subtract(posterior, 1, out=gain)
         np.maximum(gain, 0, out=gain)
         gain *= share
         prior += gain
-        np.clip(prior, _LEAST_PRIOR, 1 / LEAST, out=prior)
+        np.maximum(prior, _LEAST_PRIOR, out=prior)
+        np.minimum(prior, _MOST_PRIOR, out=prior)
 
         np.add(prior, 1, out=gain)
         np.divide(prior, gain, out=gain)  # the Wiener gain
@@ -77,7 +79,8 @@ class LsaGain:
         np.log(v, out=v)
         v -= _LOWEST
         v *= (_POINTS - 1) / (_HIGHEST - _LOWEST)
-        np.clip(v, 0, _POINTS - 1, out=v)
+        np.maximum(v, 0, out=v)
+        np.minimum(v, _POINTS - 1, out=v)
         np.floor(v, out=whole)
         v -= whole
         np.copyto(index, whole, casting="unsafe")

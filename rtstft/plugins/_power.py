@@ -10,17 +10,15 @@ from rtstft.types import ComplexArray, RealArray
 LEAST = 1e-12
 """Under any noise worth the name: of a frame of 1024 samples, some -145 dB below full scale."""
 
-_MOST = 1e20  # the ratio of two powers, and its square root's square, stays a float32
+_MOST = 1e20  # with it, the ratio of two powers is a float32
 
 
 def power_of(frame: ComplexArray, out: RealArray, scratch: RealArray) -> None:
-    """|frame|^2 into `out`, limited so that quotients of powers cannot overflow."""
-    root = math.sqrt(_MOST)
-    np.clip(frame.real, -root, root, out=out)
-    np.clip(frame.imag, -root, root, out=scratch)
-    np.square(out, out=out)
-    np.square(scratch, out=scratch)
-    np.add(out, scratch, out=out)
+    """|frame|^2 into `out`, limited so that ratios of powers cannot overflow."""
+    np.square(frame.real, out=out)
+    np.square(frame.imag, out=scratch)
+    out += scratch
+    np.minimum(out, _MOST, out=out)
 
 
 def share_within(hop_s: float, time_s: float) -> float:

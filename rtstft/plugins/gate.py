@@ -62,10 +62,11 @@ class Gate(Plugin):
         self._open |= self._loud
 
         gain_db = self._gain_db
-        np.multiply(self._open, self._rise_db + self._fall_db, out=gain)
-        gain -= self._fall_db
+        gain[...] = -self._fall_db
+        np.copyto(gain, self._rise_db, where=self._open)
         gain_db += gain
-        np.clip(gain_db, self.floor_db, 0, out=gain_db)
+        np.maximum(gain_db, self.floor_db, out=gain_db)
+        np.minimum(gain_db, 0, out=gain_db)
         np.multiply(gain_db, math.log(10) / 20, out=gain)
         np.exp(gain, out=gain)
         if self.lookahead:
