@@ -7,6 +7,7 @@ from rtstft.plugins._power import LEAST, energy, share_within
 from rtstft.types import RealArray
 
 _PRIOR = 10**1.5  # signal-to-noise ratio of speech where there is any: 15 dB
+_BIAS = 1.23  # 0.9 dB: in noise alone the estimate settles this much too low
 _MEMORY_S = 0.152  # of the check whether speech has been present for too long to be speech
 _STUCK = 0.99
 _START_S = 0.1
@@ -47,7 +48,7 @@ class NoiseTracker:
     counts neither there nor later.
 
     Attributes:
-        noise: estimated power, shape (channels, bins), at least `LEAST`.
+        noise: estimated power, shape (channels, bins), more than 0.
     """
 
     def __init__(self, context: Context) -> None:
@@ -56,6 +57,7 @@ class NoiseTracker:
         self._hop_s = context.hop_s
         self._memory_share = share_within(context.hop_s, _MEMORY_S)
         self.noise: RealArray = np.empty(shape, dtype)
+        self._biased = np.empty(shape, dtype)
         self._presence = np.empty(shape, dtype)
         self._often = np.empty(shape, dtype)  # the mean of presence
         self._stuck = np.empty(shape, np.bool_)
@@ -67,7 +69,7 @@ class NoiseTracker:
 
     def reset(self) -> None:
         """Nothing was heard."""
-        self.noise[...] = LEAST
+        self._biased[...] = LEAST
         self._often[...] = 0
         self._begun_s[...] = 0
 
@@ -94,17 +96,18 @@ class NoiseTracker:
 
         change, absence = self._scratch, self._presence
         np.divide(power, inside, out=change)
-        change -= self.noise
+        change -= self._biased
         np.subtract(1, self._presence, out=absence)
         change *= absence
         change *= share
-        self.noise += change
-        np.maximum(self.noise, LEAST, out=self.noise)
+        self._biased += change
+        np.maximum(self._biased, LEAST, out=self._biased)
+        np.multiply(self._biased, _BIAS, out=self.noise)
 
     def _see_speech(self, power: RealArray) -> None:
         """The probability that speech is present, equations 18 and 22 to 23."""
         presence = self._presence
-        np.divide(power, self.noise, out=presence)
+        np.divide(power, self._biased, out=presence)
         presence *= -_PRIOR / (1 + _PRIOR)
         np.maximum(presence, -_MOST_EXPONENT, out=presence)
         np.exp(presence, out=presence)
