@@ -59,3 +59,7 @@ class MissingExtraError(RtstftError, ImportError):
 
 class ConditioningWarning(UserWarning):
     """A geometry that reconstructs, but amplifies whatever a callback changes; see STFT.conditioning."""
+
+
+class ResponseWarning(UserWarning):
+    """A filter whose frequency response, in this geometry, is over 0.1 dB from the one asked for."""
