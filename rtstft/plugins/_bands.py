@@ -1,15 +1,13 @@
 """Bands and breakpoints of an equaliser: their text, and the response of a band."""
 
 import math
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from rtstft.errors import ParameterError
-from rtstft.params import Param
 from rtstft.plugins._shaper import Magnitude
+from rtstft.plugins._text import entries, numbers_of
 from rtstft.types import RealArray
 
 _KINDS = ("low_shelf", "peak", "high_shelf")
@@ -55,12 +53,12 @@ class Band:
 def parse_bands(text: str) -> list[Band]:
     """Bands as Eq.bands has them; ParameterError says which one cannot be."""
     bands = []
-    for entry in _entries(text):
+    for entry in entries(text):
         kind, *numbers = (part.strip() for part in entry.split(":"))
         expected = f"kind:Hz:dB or kind:Hz:dB:Q, kind one of {', '.join(_KINDS)}"
         if kind not in _KINDS or len(numbers) not in (2, 3):
             raise ParameterError(f"band {entry!r}, expected {expected}")
-        frequency, gain, *q = _numbers(entry, numbers, expected)
+        frequency, gain, *q = numbers_of(entry, numbers, expected)
         band = Band(kind, frequency, gain, q[0] if q else _DEFAULT_Q[kind])
         if not (frequency > 0 and abs(gain) <= _MOST_DB and 0.01 <= band.q <= 100):
             raise ParameterError(
@@ -74,43 +72,13 @@ def parse_bands(text: str) -> list[Band]:
 def parse_curve(text: str) -> list[tuple[float, float]]:
     """Breakpoints (Hz, dB) as Eq.curve has them; ParameterError says which one cannot be."""
     points: list[tuple[float, float]] = []
-    for entry in _entries(text):
+    for entry in entries(text):
         expected = f"Hz:dB with rising frequencies above 0 Hz, and -{_MOST_DB:g} to {_MOST_DB:g} dB"
         parts = entry.split(":")
         if len(parts) != 2:
             raise ParameterError(f"breakpoint {entry!r}, expected {expected}")
-        frequency, gain = _numbers(entry, parts, expected)
+        frequency, gain = numbers_of(entry, parts, expected)
         if not (frequency > (points[-1][0] if points else 0) and abs(gain) <= _MOST_DB):
             raise ParameterError(f"breakpoint {entry!r}, expected {expected}")
         points.append((frequency, gain))
     return points
-
-
-class TextParam(Param[str]):
-    """Text that has to mean something."""
-
-    def __init__(self, parser: Callable[[str], Any], doc: str) -> None:
-        self._parser = parser
-        super().__init__("", doc=doc)
-
-    def check(self, value: object) -> str:
-        text = super().check(value)
-        try:
-            self._parser(text)
-        except ParameterError as error:
-            raise ParameterError(f"{self._where}: {error}") from None
-        return text
-
-
-def _entries(text: str) -> Iterator[str]:
-    return (entry.strip() for entry in text.split(",") if entry.strip())
-
-
-def _numbers(entry: str, parts: list[str], expected: str) -> list[float]:
-    try:
-        numbers = [float(part) for part in parts]
-    except ValueError:
-        numbers = [math.nan]
-    if not all(map(math.isfinite, numbers)):
-        raise ParameterError(f"{entry!r}, expected {expected}")
-    return numbers

@@ -3,9 +3,10 @@
 import numpy as np
 
 from rtstft.plugin import Context
-from rtstft.plugins._bands import TextParam, parse_bands, parse_curve
+from rtstft.plugins._bands import parse_bands, parse_curve
 from rtstft.plugins._impulse import Taps
 from rtstft.plugins._shaper import Magnitude, Shaper, minimum_phase
+from rtstft.plugins._text import TextParam
 from rtstft.types import RealArray
 
 
