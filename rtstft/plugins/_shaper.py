@@ -15,7 +15,7 @@ from rtstft.types import ComplexArray
 Magnitude = NDArray[np.float64]
 
 TOLERANCE_DB = 0.1
-_FLOOR = 1e-6  # of the largest magnitude: what lies deeper has a logarithm without end
+_FLOOR = 1e-6  # -120 dB: of 0 there is no logarithm
 _HEARD = 1e-2  # of the largest magnitude: below, a deviation counts as one at this level
 _LEAST_WEIGHT = 0.2  # less, and what varies within the hop is amplified too much
 _FINEST_HZ = 3.0
@@ -153,12 +153,11 @@ class Fit:
 def minimum_phase(magnitude: Magnitude) -> Taps:
     """Impulse response with `magnitude` at 0 Hz to half the samplerate, and its energy as early as can be.
 
-    By the cepstrum, folded to positive times (Oppenheim and Schafer, Discrete-time signal processing,
-    homomorphic systems). Shape (2 * (len(magnitude) - 1), 1).
+    No less than -120 dB. By the cepstrum, folded to positive times (Oppenheim and Schafer, Discrete-time
+    signal processing, homomorphic systems). Shape (2 * (len(magnitude) - 1), 1).
     """
     grid = 2 * (len(magnitude) - 1)
-    peak = magnitude.max()
-    cepstrum = np.fft.irfft(np.log(np.maximum(magnitude, _FLOOR * peak)))
+    cepstrum = np.fft.irfft(np.log(np.maximum(magnitude, _FLOOR)))
     cepstrum[1 : grid // 2] *= 2
     cepstrum[grid // 2 + 1 :] = 0
     return np.fft.irfft(np.exp(np.fft.rfft(cepstrum)))[:, np.newaxis]

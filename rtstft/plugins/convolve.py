@@ -36,7 +36,7 @@ class Convolve(Plugin):
     part p is applied to the frame p L samples ago. Bin by bin the past lies in one row, newest first,
     so that a frame costs one dot product a bin.
     Cost: a complex multiplication and addition for every bin and part. Five seconds in stereo at
-    48 kHz, hop 256 (938 parts): 0.1 ms a frame. A second in mono, in 1024 points and "ola" with a window of 512: 0.02 ms.
+    48 kHz, hop 256 (938 parts): 0.1 ms a frame. One second in mono, 1024 points: 0.02 ms.
     Memory is 3 spectra a part and channel. Latency: none.
 
     Args:
