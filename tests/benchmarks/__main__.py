@@ -2,23 +2,32 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import convolve
 import denoise
 import engine
 import files
 import live
+import plugins
 import startup
 from harness import Row, environment
+
+PARTS: dict[str, Callable[[argparse.Namespace], Row]] = {
+    "engine": lambda options: engine.run(quick=options.quick),
+    "files": lambda options: files.run(quick=options.quick, minutes=options.minutes),
+    "startup": lambda options: startup.run(quick=options.quick),
+    "live": lambda options: live.run(quick=options.quick),
+    "plugins": lambda options: plugins.run(quick=options.quick),
+    "convolve": lambda options: convolve.run(quick=options.quick),
+    "denoise": lambda options: denoise.run(quick=options.quick, audio=options.audio),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
-    parser.add_argument(
-        "--only",
-        choices=["engine", "files", "startup", "live", "denoise"],
-        help="one part instead of all",
-    )
+    parser.add_argument("--only", choices=PARTS, help="one part instead of all")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, shorter signals")
     parser.add_argument("--minutes", type=float, help="length of the file (default 10; 1 with --quick)")
     parser.add_argument("--audio", type=Path, help="folder with the folders speech and noise, for denoise")
@@ -29,16 +38,8 @@ def main() -> None:
 
     results: Row = {"environment": environment()}
     print(json.dumps(results["environment"]))
-    if options.only in (None, "engine"):
-        results["engine"] = engine.run(quick=options.quick)
-    if options.only in (None, "files"):
-        results["files"] = files.run(quick=options.quick, minutes=options.minutes)
-    if options.only in (None, "startup"):
-        results["startup"] = startup.run(quick=options.quick)
-    if options.only in (None, "live"):
-        results["live"] = live.run(quick=options.quick)
-    if options.only in (None, "denoise"):
-        results["denoise"] = denoise.run(quick=options.quick, audio=options.audio)
+    for name in PARTS if options.only is None else [options.only]:
+        results[name] = PARTS[name](options)
     options.json.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nwritten to {options.json}")
 
