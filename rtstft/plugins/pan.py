@@ -32,7 +32,9 @@ class Pan(Plugin):
         """Allocates the gains."""
         check_stereo(self, context)
         self._context = context
-        self._gains = np.ones((2, context.stft.bins), context.dtype)
+        # Of real and imaginary parts: numpy multiplies two arrays of one type without buffers.
+        self._gains = np.ones((2, context.stft.bins, 2), context.dtype)
+        self._flat = self._gains.reshape(2, -1)
 
     def update(self) -> None:
         """Makes the gains of all bins."""
@@ -42,9 +44,10 @@ class Pan(Plugin):
             angle = (self.pan + 1) * math.pi / 4
             left, right = math.sqrt(2) * math.cos(angle), math.sqrt(2) * math.sin(angle)
         weights = _range.between(self._context, self.low_hz, self.high_hz)
-        self._gains[0] = 1 + weights * (left - 1)
-        self._gains[1] = 1 + weights * (right - 1)
+        self._gains[0] = 1 + weights[:, np.newaxis] * (left - 1)
+        self._gains[1] = 1 + weights[:, np.newaxis] * (right - 1)
 
     def process(self, frame: ComplexArray) -> None:
         """Scales both channels in place."""
-        frame *= self._gains
+        parts = frame.view(self._gains.dtype)
+        parts *= self._flat

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import convolve
-import denoise
+
 import engine
 import files
 import live
+import noise_reduction
 import plugins
 import startup
 from harness import Row, environment
@@ -21,7 +22,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Row]] = {
     "live": lambda options: live.run(quick=options.quick),
     "plugins": lambda options: plugins.run(quick=options.quick),
     "convolve": lambda options: convolve.run(quick=options.quick),
-    "denoise": lambda options: denoise.run(quick=options.quick, audio=options.audio),
+    "denoise": lambda options: noise_reduction.run(quick=options.quick, audio=options.audio),
 }
 
 
