@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from rtstft.chain import Chain
 from rtstft.errors import (
     AudioError,
+    CallbackError,
     ConditioningWarning,
     FileError,
     GeometryError,
@@ -16,8 +17,10 @@ from rtstft.errors import (
 )
 from rtstft.file import FileProgress, FileReport, frames, process_file
 from rtstft.geometry import STFT
+from rtstft.loading import plugin
 from rtstft.params import Param
 from rtstft.plugin import Context, FrameInfo, Plugin
+from rtstft.presets import load_preset, save_preset
 from rtstft.processor import Processor
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ else:
 __all__ = [
     "STFT",
     "AudioError",
+    "CallbackError",
     "Chain",
     "ConditioningWarning",
     "Context",
@@ -54,5 +58,8 @@ __all__ = [
     "Stream",
     "StreamError",
     "frames",
+    "load_preset",
+    "plugin",
     "process_file",
+    "save_preset",
 ]

@@ -2,13 +2,13 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, MutableSequence
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence
 from contextlib import contextmanager
-from typing import Protocol, overload
+from typing import Any, Protocol, Self, overload
 from weakref import WeakSet
 
 from rtstft.errors import ParameterError
-from rtstft.plugin import Callback
+from rtstft.plugin import Callback, Plugin
 from rtstft.runner import name_of
 
 
@@ -112,6 +112,23 @@ class Chain(MutableSequence[Callback]):
         """Lets `follower` know of changes, as long as it exists."""
         self._followers.add(follower)
 
+    def to_dict(self) -> dict[str, Any]:
+        """What makes a chain like this one; its members are described by `Plugin.to_dict`.
+
+        Raises:
+            ParameterError: one of them is a plain function, or as `Plugin.to_dict`.
+        """
+        return {"chain": [_described(member) for member in self]}
+
+    @classmethod
+    def from_dict(cls, preset: Mapping[str, Any]) -> Self:
+        """The chain that `to_dict` described; errors as of `Plugin.from_dict`."""
+        members = preset.get("chain")
+        if not isinstance(members, list) or set(preset) != {"chain"}:
+            raise ParameterError(f"preset {dict(preset)!r}, expected chain=, a list of plugins")
+        made: list[Any] = [cls.from_dict(m) if "chain" in m else Plugin.from_dict(m) for m in members]
+        return cls(made)
+
     def __repr__(self) -> str:
         return f"Chain({self._items!r})"
 
@@ -160,6 +177,12 @@ class Chain(MutableSequence[Callback]):
             for follower in told:
                 follower.changed()
             raise
+
+
+def _described(member: object) -> dict[str, Any]:
+    if not isinstance(member, (Plugin, Chain)):
+        raise ParameterError(f"{name_of(member)} is no Plugin: only plugins can be written down")
+    return member.to_dict()
 
 
 def _within(items: Iterable[object]) -> Iterator[Chain]:

@@ -4,6 +4,7 @@ RtstftError
 ├── GeometryError(ValueError)        a window, hop or size that cannot work
 ├── AudioError(ValueError)           samples or spectra of the wrong shape, dtype or value
 ├── FileError(OSError)               a sound file that cannot be read or written
+├── CallbackError                    a callback or plugin that cannot be found or made
 ├── ParameterError(ValueError)       a parameter of a plugin that cannot be what it was set to
 ├── PluginError                      a callback that raised, or returned a bad frame
 ├── StreamError(RuntimeError)        a call that the stream's state does not allow
@@ -25,6 +26,10 @@ class AudioError(RtstftError, ValueError):
 
 class FileError(RtstftError, OSError):
     """A sound file that cannot be read or written as asked."""
+
+
+class CallbackError(RtstftError):
+    """A callback or plugin that cannot be found under its name, imported or made."""
 
 
 class ParameterError(RtstftError, ValueError):

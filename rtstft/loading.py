@@ -1,78 +1,143 @@
-"""Callbacks by name: `path/to/file.py:name` or `package.module:name`."""
+"""Callbacks from text: places and preset files, with parameters behind them.
 
-import importlib
-import importlib.util
-import sys
-from collections.abc import Iterable
+denoise                          a registered plugin
+denoise:strength=0.8,floor_db=-18
+my_fx.py:Gate                    a class or function in a file,
+package.module:Gate              or in a module
+my_fx.py:Gate:threshold_db=-40
+voice.toml                       a preset
+"""
+
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from rtstft.errors import RtstftError
-from rtstft.plugin import Callback
+from rtstft.chain import Chain
+from rtstft.errors import CallbackError, ParameterError, RtstftError
+from rtstft.places import file_of, find, forget, place_of
+from rtstft.plugin import Callback, Plugin
+from rtstft.presets import load_preset
 
 
-class CallbackError(RtstftError):
-    """A callback that cannot be found or made."""
+def plugin(name: str, **params: Any) -> Plugin:
+    """Makes a plugin by name: `rtstft.plugin("denoise", strength=0.8)`.
+
+    Args:
+        name: of a registered plugin, as `rtstft plugins` lists them; or 'file.py:Name', or
+            'package.module:Name'.
+        params: its parameters.
+
+    Raises:
+        CallbackError: there is no such plugin, or it cannot be imported.
+        ParameterError: it has no such parameter, or does not take that value.
+    """
+    kind = find(name)
+    if not (isinstance(kind, type) and issubclass(kind, Plugin)):
+        raise CallbackError(f"plugin {name!r} is {kind!r}, expected a class derived from rtstft.Plugin")
+    return kind(**params)
 
 
-def load(spec: str) -> Callback:
-    """The function, or an instance of the class, that `spec` names."""
-    place, separator, name = spec.rpartition(":")
-    if not separator or not place or not name:
-        raise CallbackError(f"callback {spec!r}: expected file.py:name or package.module:name")
-    module = _load_module(place, spec)
-    try:
-        callback = getattr(module, name)
-    except AttributeError:
-        public = ", ".join(n for n, v in vars(module).items() if callable(v) and not n.startswith("_"))
-        raise CallbackError(f"callback {spec!r}: {place} has no {name!r}; it has {public}") from None
-    if isinstance(callback, type):
+def load(spec: str) -> Callback | Chain:
+    """The function, an instance of the class, or the preset that `spec` names, with its parameters.
+
+    Raises:
+        CallbackError: it cannot be found, imported or made.
+        ParameterError: a parameter that it does not have or take.
+        FileError: a preset that cannot be read.
+    """
+    place, parameters = split(spec)
+    if is_preset(spec):
+        return load_preset(spec)
+    found = find(place)
+    if isinstance(found, type):
+        params = _parsed(found, parameters, spec) if parameters else {}
         try:
-            callback = callback()
+            found = found(**params)
+        except RtstftError:
+            raise
         except Exception as error:
-            raise CallbackError(
-                f"callback {spec!r}: {name}() raised {type(error).__name__}: {error}"
-            ) from error
-    if not callable(callback) and not hasattr(callback, "process"):
-        raise CallbackError(f"callback {spec!r}: {name} is {callback!r}, expected a function or a plugin")
-    loaded: Callback = callback
+            raise CallbackError(f"callback {spec!r} raised {type(error).__name__}: {error}") from error
+    elif parameters:
+        raise CallbackError(f"callback {spec!r}: a function has no parameters, expected an rtstft.Plugin")
+    if not callable(found) and not hasattr(found, "process"):
+        raise CallbackError(f"callback {spec!r} is {found!r}, expected a function or a plugin")
+    loaded: Callback = found
     return loaded
 
 
-def _load_module(place: str, spec: str) -> ModuleType:
-    path = Path(place).resolve()
-    is_file = place.endswith(".py")
-    if is_file and not path.is_file():
-        raise CallbackError(f"callback {spec!r}: there is no file {place}")
-    # At the end, so that a neighbour of the file cannot stand in for an installed module.
-    sys.path.append(str(path.parent if is_file else Path.cwd()))
-    try:
-        return _execute(path) if is_file else importlib.import_module(place)
-    except Exception as error:
-        raise CallbackError(f"callback {spec!r}: {place} raised {type(error).__name__}: {error}") from error
+def reload(spec: str) -> Callback | Chain:
+    """As `load`, from what the file says by now."""
+    file = source_of(spec)
+    if file is not None:
+        forget(file)
+    return load(spec)
 
 
-def _execute(path: Path) -> ModuleType:
-    # Under a name of its own: a file called numpy.py must not become numpy.
-    name = f"_rtstft_callback_{path.stem}_{hash(path):x}"
-    if name in sys.modules:
-        return sys.modules[name]
-    found = importlib.util.spec_from_file_location(name, path)
-    if found is None or found.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(found)
-    sys.modules[name] = module  # where dataclasses and pickle look
-    try:
-        found.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+def load_all(callbacks: Any) -> Chain:
+    """One callback or several as a Chain, with those that specs stand for; a Chain stays the one it is."""
+    if isinstance(callbacks, Chain):
+        return callbacks
+    loaded: list[Any] = [load(item) if isinstance(item, str) else item for item in specs_of(callbacks)]
+    return Chain(loaded)
 
 
-def load_all(callbacks: Callback | str | Iterable[Callback | str]) -> list[Callback]:
-    """One callback or several, names among them, as a list of callables and plugins."""
+def specs_of(callbacks: Any) -> Sequence[Any]:
+    """What `load_all` makes its chain of, item by item; a Chain stays the one it is."""
+    if isinstance(callbacks, Chain):
+        return callbacks
     single = isinstance(callbacks, str) or callable(callbacks) or hasattr(callbacks, "process")
-    row: Any = [callbacks] if single or not isinstance(callbacks, Iterable) else callbacks
-    return [load(callback) if isinstance(callback, str) else callback for callback in row]
+    return [callbacks] if single or not isinstance(callbacks, Iterable) else list(callbacks)
+
+
+def spec_of(callback: Any) -> str:
+    """What `load` makes a callback like this one of."""
+    kind = callback if hasattr(callback, "__qualname__") else type(callback)
+    place = place_of(kind)
+    if not isinstance(callback, Plugin):
+        return place
+    changed = [
+        f"{name}={value}"
+        for name, value in callback.parameter_values
+        if value != callback.params[name].default
+    ]
+    return ":".join([place, ",".join(changed)]) if changed else place
+
+
+def is_preset(spec: str) -> bool:
+    """Whether `spec` names a preset file."""
+    return Path(spec).suffix.lower() in (".json", ".toml")
+
+
+def source_of(spec: str) -> Path | None:
+    """The file that `spec` comes from: of Python, or a preset; None for what is installed."""
+    return Path(spec).resolve() if is_preset(spec) else file_of(split(spec)[0])
+
+
+def split(spec: str) -> tuple[str, str]:
+    """The place and the parameters of a spec; its parameters are empty if it has none."""
+    head, _, last = spec.partition("=")
+    place, colon, _ = head.rpartition(":")
+    return (place, spec[len(place) + 1 :]) if last and colon and place else (spec, "")
+
+
+def _parsed(kind: type, text: str, spec: str) -> dict[str, Any]:
+    if not issubclass(kind, Plugin):
+        raise CallbackError(f"callback {spec!r}: {kind.__name__} is no rtstft.Plugin: it has no parameters")
+    words: dict[str, str] = {}
+    name = ""
+    for word in text.split(","):
+        before, equals, value = word.partition("=")
+        if equals and (before.strip() in kind.params or not name):
+            name = before.strip()
+            words[name] = value
+        elif equals and kind.params[name].kind is not str:
+            name = before.strip()  # refused below, by its name
+            words[name] = value
+        else:
+            words[name] += f",{word}"  # a comma within a parameter that is text
+    for name in words:
+        if name not in kind.params:
+            raise ParameterError(
+                f"{kind.__name__} has no parameter {name!r}; it has {', '.join(kind.params)}"
+            )
+    return {name: kind.params[name].parse(value) for name, value in words.items()}

@@ -6,9 +6,11 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
-from rtstft.errors import ParameterError
+from rtstft.automation import Breakpoints
+from rtstft.errors import CallbackError, ParameterError
 from rtstft.geometry import STFT
 from rtstft.params import Param, Values
+from rtstft.places import find, place_of
 from rtstft.types import ComplexArray
 
 _RESERVED = ("mix", "bypass")
@@ -136,6 +138,48 @@ class Plugin:
                 f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(self.params)}"
             )
         self.parameter_values.automate(name, course)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What makes a plugin like this one: where its class is found, its parameters, its automation.
+
+        Raises:
+            ParameterError: a parameter that follows a function of time, which cannot be written down.
+        """
+        kind = type(self)
+        found: dict[str, Any] = {"plugin": place_of(kind), "parameters": dict(self.parameter_values)}
+        automation = {}
+        for name, curve in self.parameter_values.curves.items():
+            if not isinstance(curve, Breakpoints):
+                raise ParameterError(
+                    f"{kind.__name__}.{name} follows a function of time, which cannot be written down: "
+                    f"automate it with breakpoints"
+                )
+            automation[name] = [list(point) for point in curve.points]
+        return {**found, "automation": automation} if automation else found
+
+    @classmethod
+    def from_dict(cls, preset: Mapping[str, Any]) -> Self:
+        """The plugin that `to_dict` described.
+
+        Raises:
+            CallbackError: its class is not found, or is not this one or derived from it.
+            ParameterError: it has no such parameters, or does not take those values.
+        """
+        parts = dict(preset)
+        place = parts.pop("plugin", None)
+        parameters, automation = parts.pop("parameters", {}), parts.pop("automation", {})
+        if parts or not (
+            isinstance(place, str) and isinstance(parameters, Mapping) and isinstance(automation, Mapping)
+        ):
+            raise ParameterError(f"preset {dict(preset)!r}, expected plugin=, parameters= and automation=")
+        kind = find(place)
+        if not (isinstance(kind, type) and issubclass(kind, cls)):
+            raise CallbackError(f"{place!r} is {kind!r}, expected a class derived from {cls.__name__}")
+        plugin = kind()
+        plugin.set(**parameters)
+        for name, course in automation.items():
+            plugin.automate(name, course)
+        return plugin
 
     def prepare(self, context: Context) -> None:
         """Called before the first frame; all allocation belongs here."""

@@ -192,7 +192,7 @@ ERRORS: dict[str, tuple[list[str], int, str]] = {
     "callback file missing": ([*PROCESS, "-c", "missing.py:half"], 2, "there is no file missing.py"),
     "callback module missing": ([*PROCESS, "-c", "missing.module:half"], 2, "ModuleNotFoundError"),
     "callback missing": ([*PROCESS, "-c", "effects.py:third"], 2, "it has half, offset, broken"),
-    "callback is none": ([*PROCESS, "-c", "effects.py:number"], 2, "number is 3"),
+    "callback is none": ([*PROCESS, "-c", "effects.py:number"], 2, "is 3, expected"),
     "callback cannot be made": ([*PROCESS, "-c", "effects.py:Needy"], 2, "strength"),
     "callback file broken": ([*PROCESS, "-c", "syntax.py:half"], 2, "SyntaxError"),
     "callback raises": ([*PROCESS, "-c", "effects.py:broken"], 1, "frame 0: raised ValueError: first line"),

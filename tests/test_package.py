@@ -34,13 +34,13 @@ BUILD_ORDER = [
     ["synthesis"],
     ["whole"],
     ["geometry"],
-    ["automation", "frames"],
+    ["automation", "frames", "places"],
     ["params"],
     ["plugin"],
     ["runner"],
     ["chain", "stage"],
-    ["row"],
-    ["processor"],
+    ["presets", "row"],
+    ["loading", "processor"],
 ]
 LEVEL = {f"rtstft.{name}": level for level, names in enumerate(BUILD_ORDER) for name in names}
 # What stands on the engine, each layer on those before it.

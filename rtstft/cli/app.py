@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from rtstft.cli import demo, devices, doctor, info, latency, live, process
+from rtstft.cli import demo, devices, doctor, info, latency, live, plugins, process
 from rtstft.errors import PluginError, RtstftError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("process")(process.process)
 app.command("live")(live.live)
+app.add_typer(plugins.verb, name="plugins")
 app.command("devices")(devices.devices)
 app.command("latency")(latency.latency)
 app.command("doctor")(doctor.doctor)

@@ -21,7 +21,7 @@ def doctor(
     samplerate: live_options.Samplerate = 48_000,
     channels: live_options.Channels = 1,
     blocksize: live_options.Blocksize = None,
-    callback: live_options.Callback = None,
+    plugin: options.Plugins = None,
     seconds: Annotated[float, typer.Option(help="Length of each of the two timings.")] = 3.0,
     n_fft: options.NFft = 1024,
     hop_length: options.HopLength = None,
@@ -36,7 +36,7 @@ def doctor(
         raise typer.BadParameter(f"--seconds {seconds:g}, expected 0.1 to 600")
     chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
     geometry = chosen.geometry(samplerate)
-    callbacks = load_all(callback or [])
+    callbacks = load_all(plugin or [])
     timings = [
         check_up(callbacks, geometry, samplerate, channels, seconds=seconds, busy=busy)
         for busy in (False, True)

@@ -38,7 +38,8 @@ def live(
     channels: live_options.Channels = 1,
     blocksize: live_options.Blocksize = None,
     headroom_ms: live_options.HeadroomMs = 30.0,
-    callback: live_options.Callback = None,
+    plugin: options.Plugins = None,
+    aux: options.Aux = None,
     source: Annotated[
         str | None, typer.Option(help="Play this sound file instead of the microphone.")
     ] = None,
@@ -58,6 +59,9 @@ def live(
     isolate: Annotated[
         bool, typer.Option("--isolate/--no-isolate", help="Process in a process of its own.")
     ] = True,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Take plugins anew when their files are saved.")
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Built-in microphone to built-in loudspeaker: really.")
     ] = False,
@@ -77,7 +81,7 @@ def live(
         _refuse_feedback(devices)
     chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
     stream = Stream(
-        callback or [],
+        plugin or [],
         chosen.geometry(samplerate),
         device=devices,
         samplerate=samplerate,
@@ -95,6 +99,8 @@ def live(
         fade_in_s=_FADE_IN_S,
         reconnect=reconnect,
         flight_recorder_s=flight_recorder,
+        watch=watch,
+        aux={name: int(spec) if spec.isdecimal() else spec for name, spec in options.parse_aux(aux).items()},
     )
     end = None if duration is None else time.monotonic() + duration
     # Ctrl-C is the way to end it, and hides no error.

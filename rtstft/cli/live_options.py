@@ -31,10 +31,6 @@ HeadroomMs: TypeAlias = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-Callback: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option("--callback", "-c", help="file.py:name or package.module:name; several run in this order."),
-]
 
 
 def device(text: str | None) -> int | str | None:

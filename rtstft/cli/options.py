@@ -5,7 +5,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from rtstft.errors import GeometryError
+from rtstft.errors import FileError, GeometryError
 from rtstft.geometry import STFT
 from rtstft.windows import WindowSpec
 
@@ -38,6 +38,29 @@ LatencyMs: TypeAlias = Annotated[
 SynthesisName: TypeAlias = Annotated[
     str | None,
     typer.Option("--synthesis", help="dual, same, ola; default dual.", rich_help_panel=_PANEL),
+]
+
+
+Plugins: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        "-p",
+        "--callback",
+        "-c",
+        metavar="NAME[:PARAMETER=VALUE,...]",
+        help="A plugin (see rtstft plugins), file.py:name, package.module:name, or a preset file; several "
+        "run in this order.",
+    ),
+]
+
+Aux: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=FILE",
+        help="Sound file for an auxiliary input of a plugin, such as sidechain=voice.wav; live also a "
+        "number of further channels of the device.",
+    ),
 ]
 
 
@@ -78,3 +101,14 @@ def parse_window(text: str) -> WindowSpec:
         except ValueError:
             parameters.append(word)
     return (name, *parameters) if parameters else name
+
+
+def parse_aux(texts: list[str] | None) -> dict[str, str]:
+    """Names and files of `NAME=FILE` options."""
+    found = {}
+    for text in texts or ():
+        name, equals, path = text.partition("=")
+        if not (name and equals and path) or name in found:
+            raise FileError(f"--aux {text}, expected NAME=FILE, each name once")
+        found[name] = path
+    return found

@@ -15,7 +15,7 @@ from rtstft.file.job import process_source
 from rtstft.file.pcm import Clip
 from rtstft.file.report import FileProgress, FileReport
 from rtstft.file.source import Source
-from rtstft.loading import load
+from rtstft.loading import load_all
 
 
 def process(
@@ -23,12 +23,8 @@ def process(
         str, typer.Argument(metavar="IN", help="Sound file, or - for WAV or AU on standard input.")
     ],
     target: Annotated[str, typer.Argument(metavar="OUT", help="File to write, or - for standard output.")],
-    callback: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--callback", "-c", help="file.py:name or package.module:name; several run in this order."
-        ),
-    ] = None,
+    plugin: options.Plugins = None,
+    aux: options.Aux = None,
     n_fft: options.NFft = 1024,
     hop_length: options.HopLength = None,
     win_length: options.WinLength = None,
@@ -53,7 +49,7 @@ def process(
     """Process a sound file, frame by frame; output and input are aligned and of equal length."""
     # What a callback prints must not end up in the sound.
     with redirect_stdout(sys.stderr) if target == "-" else nullcontext():
-        callbacks = [load(spec) for spec in callback or []]
+        callbacks = load_all(plugin or [])
         chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
         bar = _progress_bar(shown=not (quiet or as_json) and sys.stderr.isatty())
         with Source(source) as opened, bar as progress:
@@ -69,6 +65,7 @@ def process(
                 clip=clip,
                 planner_effort=planner_effort,
                 progress=progress,
+                aux=options.parse_aux(aux),
             )
     out = sys.stderr if target == "-" else sys.stdout
     if as_json:

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 
 from rtstft.errors import AudioError, FileError
+from rtstft.file.aux import AuxSources
 from rtstft.file.formats import resolve_format, resolve_subtype
 from rtstft.file.pcm import Clip, Dither, Encoder, engine_dtype
 from rtstft.file.pipe import PipeTarget
@@ -36,6 +37,7 @@ def process_file(
     clip: Clip = "count",
     planner_effort: str = "estimate",
     progress: Callable[[FileProgress], object] | None = None,
+    aux: Mapping[str, str | PathLike[str]] | None = None,
 ) -> FileReport:
     """Passes every frame of `src` through `callbacks` and writes `dst`, aligned and of equal length.
 
@@ -54,6 +56,8 @@ def process_file(
             and reports them, "error" stops, "normalize" lowers the whole output to fit.
         planner_effort: as for `Processor`.
         progress: called with a FileProgress after every block.
+        aux: sound files for the auxiliary inputs, `{"sidechain": "voice.wav"}`: they begin with
+            `src`, and are silent where they are shorter.
 
     Raises:
         FileError: `src` cannot be read, or `dst` not written as asked.
@@ -73,6 +77,7 @@ def process_file(
             clip=clip,
             planner_effort=planner_effort,
             progress=progress,
+            aux=aux,
         )
 
 
@@ -89,6 +94,7 @@ def process_source(
     clip: Clip,
     planner_effort: str,
     progress: Callable[[FileProgress], object] | None,
+    aux: Mapping[str, str | PathLike[str]] | None,
 ) -> FileReport:
     """`process_file` of a source that is open already."""
     started = time.perf_counter()
@@ -103,9 +109,6 @@ def process_source(
     if dst != "-":
         check_writable(Path(dst), overwrite)
     dtype = engine_dtype(source.subtype, subtype)
-    processor = Processor(
-        callbacks, geometry, source.samplerate, source.channels, dtype=dtype, planner_effort=planner_effort
-    )
     encoder = Encoder(subtype, dither=dither, refuse_clipping=clip == "error")
     samples = 0
     gain = 1.0
@@ -113,9 +116,19 @@ def process_source(
     if given is None and subtype != source.subtype:
         notes.append(f"{container} cannot hold {source.subtype}: written as {subtype}")
     with ExitStack() as stack:
+        aux_sources = stack.enter_context(AuxSources(aux or {}, source))
+        processor = Processor(
+            callbacks,
+            geometry,
+            source.samplerate,
+            source.channels,
+            dtype=dtype,
+            planner_effort=planner_effort,
+            aux=aux_sources.channels,
+        )
         target = _open_target(dst, source, container, subtype, overwrite)
         stack.enter_context(target)
-        output = _processed(source, processor, dtype)
+        output = _processed(source, aux_sources, processor, dtype)
         if clip == "normalize":
             folder = None if dst == "-" else Path(dst).parent
             scratch = stack.enter_context(tempfile.TemporaryFile(dir=folder))
@@ -145,7 +158,7 @@ def process_source(
         clipped=encoder.clipped,
         gain=gain,
         not_kept=tuple(not_kept),
-        notes=tuple(source.notes + notes + target.notes),
+        notes=tuple(source.notes + aux_sources.notes + notes + target.notes),
     )
 
 
@@ -173,11 +186,13 @@ def _open_target(
     )
 
 
-def _processed(source: Source, processor: Processor, dtype: np.dtype[Any]) -> Iterator[RealArray]:
+def _processed(
+    source: Source, aux_sources: AuxSources, processor: Processor, dtype: np.dtype[Any]
+) -> Iterator[RealArray]:
     """The processor's output without its latency: the first `latency` samples are left out."""
     surplus = processor.latency
     while len(block := source.read(dtype)):
-        output = processor.process(block, out=block)
+        output = processor.process(aux_sources.beside(block, dtype), out=block)
         if surplus:
             output, surplus = output[surplus:], max(0, surplus - len(block))
         yield output

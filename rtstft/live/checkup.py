@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +29,7 @@ class Checkup:
 
 
 def check_up(
-    callbacks: list[Any],
+    callbacks: Iterable[Any],
     geometry: STFT,
     samplerate: float,
     channels: int,

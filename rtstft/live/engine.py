@@ -1,7 +1,7 @@
 """LiveEngine: a Processor that goes on whatever callbacks and microphones do, and measures itself."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from time import perf_counter
 from typing import Any, Literal, TypeAlias
 
@@ -51,6 +51,7 @@ class LiveEngine(Processor):
         returns: bool,
         planner_effort: str,
         events: EventLog,
+        aux: Mapping[str, int] | None = None,
     ) -> None:
         self._returns = returns
         self._on_error = on_error
@@ -75,6 +76,7 @@ class LiveEngine(Processor):
             channels,
             blocksize,
             planner_effort=planner_effort,
+            aux=aux,
         )
         self._busy_s = 0.0  # time spent on the frame that is not complete yet
 
@@ -141,7 +143,10 @@ class LiveEngine(Processor):
             self.stop_requested = True
 
     def run(self, block: Samples, out: Samples) -> None:
-        """Processes `block` into `out`, both (n, channels), n a multiple of `grain`; may change `block`."""
+        """Processes `block`, (n, input_channels), into `out`, (n, channels); may change `block`.
+
+        n is a multiple of `grain`.
+        """
         if not is_within(block, _LOUDEST):
             self._sanitise(block)
         before = self.frames

@@ -54,7 +54,7 @@ class FakeDuplex:
     def start(self) -> None:
         """As Duplex.start."""
         self._running = True
-        self.tick(np.zeros((self._first, self._channels), np.float32))
+        self.tick(np.zeros((self._first, self._channels[0]), np.float32))
 
     def close(self) -> None:
         """As Duplex.close."""
@@ -64,7 +64,7 @@ class FakeDuplex:
             self._changed.notify_all()
 
     def tick(self, samples: Samples) -> Samples:
-        """What the sound card does once a block: takes `samples`, shape (n, channels), gives as many.
+        """What the sound card does once a block: takes `samples`, shape (n, input channels), gives as many.
 
         Raises:
             StreamError: the stream does not run, or has not made room in its rings for a second.
@@ -73,7 +73,7 @@ class FakeDuplex:
         if settings is None or not self._running:
             raise StreamError("the fake device does not run: start the stream first")
         count = len(samples)
-        given = np.zeros((count, self._channels), np.float32)
+        given = np.zeros((count, self._channels[1]), np.float32)
         self._await_room(count)
         if settings.handler is not None:
             ends = settings.input, settings.output
@@ -143,12 +143,12 @@ class FakeDuplex:
             self._changed.notify_all()
 
     @property
-    def _channels(self) -> int:
+    def _channels(self) -> tuple[int, int]:
+        """Of input and output; what one does not have is that of the other."""
         settings = self._settings
         assert settings is not None
-        ring = settings.output if settings.input is None else settings.input
-        assert ring is not None
-        return ring.channels
+        found = [ring.channels for ring in (settings.input, settings.output) if ring is not None]
+        return found[0], found[-1]
 
     @property
     def _clock(self) -> int:

@@ -2,10 +2,10 @@
 
 import json
 import shlex
-import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from rtstft.geometry import STFT
 from rtstft.live.events import EventLog
 from rtstft.live.recorder import Recorder
 from rtstft.live.ring import Samples
-from rtstft.runner import name_of
+from rtstft.loading import spec_of
 
 
 class FlightRecorder:
@@ -33,7 +33,7 @@ class FlightRecorder:
         geometry: STFT,
         samplerate: float,
         channels: int,
-        callbacks: list[Any],
+        callbacks: Iterable[Any],
         events: EventLog,
     ) -> None:
         self._seconds = seconds
@@ -114,7 +114,7 @@ class FlightRecorder:
         """The command that passes the recording through the same; None where a window has no name."""
         words = ["rtstft", "process", str(path), str(path.with_name(f"{path.stem}-replay.wav"))]
         for callback in self._callbacks:
-            words += ["--callback", callback if isinstance(callback, str) else _place(callback)]
+            words += ["--plugin", spec_of(callback)]
         geometry = self._geometry
         words += ["--n-fft", str(geometry.n_fft), "--hop-length", str(geometry.hop_length)]
         words += ["--win-length", str(geometry.win_length)]
@@ -124,11 +124,3 @@ class FlightRecorder:
                 return None
             words += [option, ":".join(map(str, parts))]
         return shlex.join(words)
-
-
-def _place(callback: Any) -> str:
-    """Where a callback comes from, as the command line names it."""
-    kind = callback if hasattr(callback, "__name__") else type(callback)
-    module = getattr(kind, "__module__", "")
-    file = getattr(sys.modules.get(module), "__file__", None)
-    return f"{file or module}:{name_of(callback)}"

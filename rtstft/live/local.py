@@ -5,6 +5,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
+from rtstft.chain import Chain
 from rtstft.errors import RtstftError, StreamError
 from rtstft.live.duplex import DeviceXruns, Duplex
 from rtstft.live.engine import LiveEngine
@@ -13,8 +14,10 @@ from rtstft.live.monitor import Listener, Monitor
 from rtstft.live.priority import CalmCollector, raise_priority
 from rtstft.live.session import Session
 from rtstft.live.settings import StreamSettings
-from rtstft.live.source import SampleSource
+from rtstft.live.source import AuxSources, SampleSource
 from rtstft.live.stats import Counts, Latency, Stats
+from rtstft.live.watch import Watcher
+from rtstft.loading import load, specs_of
 
 _TICK_S = 0.005
 _RETRY_S = 0.25
@@ -31,15 +34,16 @@ class LocalStream:
     def __init__(
         self,
         settings: StreamSettings,
-        callbacks: list[Any],
+        chain: Chain,
         duplex: Duplex,
         listener: Listener | None = None,
     ) -> None:
         self._settings = settings
         self._duplex = duplex
         self._events = EventLog()
+        self._aux = AuxSources(settings.played_aux, settings.samplerate)
         self._engine = LiveEngine(
-            callbacks,
+            chain,
             settings.geometry,
             samplerate=settings.samplerate,
             channels=settings.channels,
@@ -49,6 +53,7 @@ class LocalStream:
             returns=settings.output,
             planner_effort=settings.planner_effort,
             events=self._events,
+            aux={**settings.device_aux, **self._aux.channels},
         )
         self._source: SampleSource | None = None
         self._session: Session | None = None
@@ -66,13 +71,18 @@ class LocalStream:
         self._stuck = False  # a worker of a past session has not come back from a callback
         self._used = False  # it has been started
         self._closed = False
-        self._monitor = Monitor(settings, callbacks, self._events)
+        self._chain = chain
+        self._watcher: Watcher | None = None
+        self._monitor = Monitor(settings, chain, self._events)
         if listener is not None:
             self._monitor.add(listener)
         try:
+            if settings.watch:
+                self._watcher = Watcher(specs_of(settings.callbacks), chain, self._events)
             self._new_session(settings.fade_in_s)
         except BaseException:
             self._close_source()
+            self._close_watcher()
             self._monitor.close(keep=False)
             raise
 
@@ -155,6 +165,15 @@ class LocalStream:
             raise StreamError("the stream is closed: make a new one")
         self._engine.set(which, values)
 
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        """Name and parameters of each callback."""
+        return self._engine.parameters()
+
+    def edit(self, change: str, *arguments: Any) -> None:
+        """Calls a method of the chain of callbacks; a callback among the arguments may be a spec."""
+        getattr(self._chain, change)(*(load(a) if isinstance(a, str) else a for a in arguments))
+
     def start(self) -> None:
         """Starts the device; returns once it runs."""
         with self._steering:
@@ -171,6 +190,7 @@ class LocalStream:
             if session is None:
                 self._engine.reset()
                 self._close_source()
+                self._aux = AuxSources(self._settings.played_aux, self._settings.samplerate)
                 session = self._new_session(self._settings.fade_in_s)
             self._engine.stop_requested = False
             self._collector.__enter__()
@@ -211,6 +231,7 @@ class LocalStream:
                 return
             self._closed = True
             atexit.unregister(self.close)
+            self._close_watcher()
             self.stop()
             try:
                 self._end_session()  # of a stream that never started
@@ -233,12 +254,13 @@ class LocalStream:
     def _new_session(self, fade_in_s: float) -> Session:
         settings = self._settings
         if settings.source is not None and self._source is None:
-            self._source = SampleSource(settings.source, settings.samplerate, settings.channels)
+            self._source = SampleSource(settings.source, settings.samplerate, settings.input_channels)
         session = Session(
             self._duplex,
             self._engine,
             settings,
             self._source,
+            self._aux,
             self._monitor.tap,
             self._events,
             fade_in_s=fade_in_s,
@@ -333,7 +355,13 @@ class LocalStream:
             ),
         )
 
+    def _close_watcher(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
+
     def _close_source(self) -> None:
         source, self._source = self._source, None
         if source is not None:
             source.close()
+        self._aux.close()

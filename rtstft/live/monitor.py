@@ -1,6 +1,6 @@
 """Monitor: all that only listens to a stream: level meters, recordings, the flight recorder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -25,7 +25,7 @@ class Monitor:
         levels: peaks of input and output, falling by 20 dB a second.
     """
 
-    def __init__(self, settings: StreamSettings, callbacks: list[Any], events: EventLog) -> None:
+    def __init__(self, settings: StreamSettings, callbacks: Iterable[Any], events: EventLog) -> None:
         self._samplerate = settings.samplerate
         self.levels = [0.0, 0.0]
         self._listeners: list[Listener] = []

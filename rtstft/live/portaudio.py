@@ -338,18 +338,15 @@ class _Direct:
 
 
 def _options(settings: DuplexSettings) -> dict[str, Any]:
-    ring = settings.output if settings.input is None else settings.input
-    assert ring is not None
-    device: DeviceName | tuple[DeviceName, DeviceName] = settings.devices
-    if settings.output is None:
-        device = settings.devices[0]
-    elif settings.input is None:
-        device = settings.devices[1]
+    open_ends = [end for end, ring in enumerate((settings.input, settings.output)) if ring is not None]
+    channels = [ring.channels for ring in (settings.input, settings.output) if ring is not None]
+    devices = [settings.devices[end] for end in open_ends]
+    both = len(open_ends) == 2
     return {
         "samplerate": settings.samplerate,
         "blocksize": settings.blocksize or 0,
-        "device": device,
-        "channels": ring.channels,
+        "device": tuple(devices) if both else devices[0],
+        "channels": tuple(channels) if both else channels[0],
         "latency": settings.latency,
         # Devices that take integers are to limit what is beyond full scale, not to wrap around.
         "clip_off": False,
@@ -386,7 +383,7 @@ def _prepare_jack(sd: Any, settings: DuplexSettings) -> int | None:
 
     kind = sd.RawOutputStream if settings.input is None else sd.RawInputStream
     with kind(
-        **{**_options(settings), "device": settings.devices[settings.input is None], "blocksize": 0},
+        **{**_options(replace(settings, output=None if settings.input else settings.output)), "blocksize": 0},
         callback=note,
     ):
         arrived.wait(_ANSWER_S)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 _SWITCH_INTERVAL_S = 0.001
+_LASTING = ("blocksize", "stats", "events", "latency", "bypass", "parameters")
 
 
 def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
@@ -47,7 +48,7 @@ def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
         stream.close()
     except Exception as error:
         failure = _portable(error)
-    known = {name: getattr(stream, name) for name in ("blocksize", "stats", "events", "latency", "bypass")}
+    known = {name: getattr(stream, name) for name in _LASTING}
     known["error"] = None if stream.error is None else _portable(stream.error)
     with suppress(OSError):
         connection.send((number, False, (known, failure)))

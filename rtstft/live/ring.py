@@ -26,9 +26,9 @@ class Ring:
         self.memory: Samples = np.zeros((self.size, channels), np.float32)
 
     def read(self, start: int, out: Samples) -> Samples:
-        """Copies the samples from `start` on into `out`, shape (n, channels); returns it."""
+        """Copies the samples from `start` on into `out`, shape (n, up to channels); returns it."""
         for rows, part in self._rows(start, len(out)):
-            out[part] = self.memory[rows]
+            out[part] = self.memory[rows, : out.shape[1]]
         return out
 
     def copy(self, start: int, end: int) -> Samples:

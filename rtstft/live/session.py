@@ -10,7 +10,7 @@ from rtstft.live.engine import LiveEngine
 from rtstft.live.events import EventLog
 from rtstft.live.monitor import Listener
 from rtstft.live.settings import StreamSettings
-from rtstft.live.source import SampleSource
+from rtstft.live.source import AuxSources, SampleSource
 from rtstft.live.stats import Counts
 from rtstft.live.worker import Worker
 
@@ -32,6 +32,7 @@ class Session:
         engine: LiveEngine,
         settings: StreamSettings,
         source: SampleSource | None,
+        aux: AuxSources,
         tap: Listener,
         events: EventLog,
         *,
@@ -41,7 +42,7 @@ class Session:
         self._engine = engine
         self._settings = settings
         self._tap = tap
-        self._worker = Worker(duplex, engine, settings, source, events, fade_in_s=fade_in_s)
+        self._worker = Worker(duplex, engine, settings, source, aux, events, fade_in_s=fade_in_s)
         self._tapped_in = self._tapped_out = 0
         self._clock_seen, self._clock_seen_at = 0, math.inf
         self._first_xruns = DeviceXruns()
@@ -162,7 +163,8 @@ class Session:
         while self._tapped_in < captured or self._tapped_out < played:
             to_in = min(captured, self._tapped_in + _CHUNK)
             to_out = min(played, self._tapped_out + _CHUNK)
-            self._tap(worker.input.copy(self._tapped_in, to_in), worker.output.copy(self._tapped_out, to_out))
+            heard = worker.input.copy(self._tapped_in, to_in)[:, : self._settings.channels]
+            self._tap(heard, worker.output.copy(self._tapped_out, to_out))
             worker.output.clear(self._tapped_out, to_out)
             self._tapped_in, self._tapped_out = to_in, to_out
         duplex.release(min(worker.needed, self._tapped_in), self._tapped_out)

@@ -1,7 +1,7 @@
 """StreamSettings: what a stream was asked for, checked; can be sent to another process."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ class StreamSettings:
     flight_recorder_s: float = 0.0
     flight_recorder_folder: str | PathLike[str] = "."
     planner_effort: str = "estimate"
+    aux: Mapping[str, int | SourceSpec] = field(default_factory=dict)
+    watch: bool = False
     capture: bool = False
     """Whether input is taken although a source stands in for it."""
 
@@ -65,6 +67,9 @@ class StreamSettings:
         for device in self.devices:
             if not (device is None or isinstance(device, (int, str))):
                 raise AudioError(f"device={device!r}, expected an index, part of a name, or None")
+        for name, spec in self.aux.items():
+            if isinstance(spec, bool) or (isinstance(spec, int) and spec < 1):
+                raise AudioError(f"aux[{name!r}]={spec!r}, expected a number of channels, a file or an array")
         self._check_files()
         if not self.output and self.source is not None:
             raise AudioError(
@@ -86,6 +91,21 @@ class StreamSettings:
         folder = Path(self.flight_recorder_folder)
         if self.flight_recorder_s and not folder.is_dir():
             raise FileError(f"there is no folder {folder} for the flight recorder: make it")
+
+    @property
+    def device_aux(self) -> dict[str, int]:
+        """Auxiliary inputs that are further channels of the device, and their numbers."""
+        return {name: spec for name, spec in self.aux.items() if isinstance(spec, int)}
+
+    @property
+    def played_aux(self) -> dict[str, SourceSpec]:
+        """Auxiliary inputs that are played, from files or arrays."""
+        return {name: spec for name, spec in self.aux.items() if not isinstance(spec, int)}
+
+    @property
+    def input_channels(self) -> int:
+        """Channels that come from the device, or from what is played in its place."""
+        return self.channels + sum(self.device_aux.values())
 
     @property
     def headroom(self) -> int:

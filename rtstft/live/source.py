@@ -1,6 +1,6 @@
 """Samples that take a microphone's place: a sound file's, or an array's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from os import PathLike, fspath
 from typing import TypeAlias
 
@@ -18,12 +18,18 @@ _CHUNK = 65536
 class SampleSource:
     """Reads a file or an array from start to end, in blocks of any length, then gives zeros.
 
+    Args:
+        spec: the file or array.
+        samplerate: that it must have.
+        channels: that it must have; None for any number.
+
     Attributes:
+        channels: that it has.
         given: samples given so far, zeros after the end not counted.
         ended: whether the end has been reached.
     """
 
-    def __init__(self, spec: SourceSpec, samplerate: float, channels: int) -> None:
+    def __init__(self, spec: SourceSpec, samplerate: float, channels: int | None = None) -> None:
         self._file: Source | None = None
         if isinstance(spec, np.ndarray):
             array = check_samples(spec).astype(np.float32)
@@ -39,12 +45,13 @@ class SampleSource:
                     f"{fspath(spec)} has {rate} Hz, the stream {samplerate:g}: open it with samplerate={rate}"
                 )
             self._blocks = _blocks(self._file)
-        if found != channels:
+        if channels not in (None, found):
             self.close()
             raise AudioError(
                 f"source has {found} channels, the stream {channels}: open it with channels={found}"
             )
-        self._rest: Samples = np.empty((0, channels), np.float32)
+        self.channels = found
+        self._rest: Samples = np.empty((0, found), np.float32)
         self.given = 0
         self.ended = False
 
@@ -69,6 +76,36 @@ class SampleSource:
         """Closes the file."""
         if self._file is not None:
             self._file.close()
+
+
+class AuxSources:
+    """The auxiliary inputs of a stream that files and arrays play, in the order of the columns they fill.
+
+    Attributes:
+        channels: of each, by name.
+    """
+
+    def __init__(self, specs: Mapping[str, SourceSpec], samplerate: float) -> None:
+        self._sources: dict[str, SampleSource] = {}
+        try:
+            for name, spec in specs.items():
+                self._sources[name] = SampleSource(spec, samplerate)
+        except BaseException:
+            self.close()
+            raise
+        self.channels = {name: source.channels for name, source in self._sources.items()}
+
+    def fill(self, columns: Samples) -> None:
+        """Their next samples into `columns`, shape (n, channels of all)."""
+        first = 0
+        for source in self._sources.values():
+            source.fill(columns[:, first : first + source.channels])
+            first += source.channels
+
+    def close(self) -> None:
+        """Closes their files."""
+        for source in self._sources.values():
+            source.close()
 
 
 def _blocks(source: Source) -> Iterator[Samples]:

@@ -13,7 +13,7 @@ from rtstft.live.playout import FadeIn, Playout
 from rtstft.live.priority import raise_priority
 from rtstft.live.ring import Ring, Samples
 from rtstft.live.settings import StreamSettings
-from rtstft.live.source import SampleSource
+from rtstft.live.source import AuxSources, SampleSource
 from rtstft.live.stats import Counts
 
 _RING_S = 4.0
@@ -40,20 +40,22 @@ class Worker:
         engine: LiveEngine,
         settings: StreamSettings,
         source: SampleSource | None,
+        aux: AuxSources,
         events: EventLog,
         *,
         fade_in_s: float,
     ) -> None:
-        rate, channels = settings.samplerate, settings.channels
+        rate, channels = settings.samplerate, settings.input_channels
         self.delay = settings.headroom + engine.latency
         at_least = math.ceil(_RING_S * rate) + 2 * self.delay
         self.input = Ring(at_least, channels)
-        self.output = Ring(at_least, channels)
+        self.output = Ring(at_least, settings.channels)
         self.position = 0
         self.error: BaseException | None = None
         self._duplex = duplex
         self._engine = engine
         self._source = source
+        self._aux = aux
         self._given_before = 0 if source is None else source.given
         self._filled = 0  # end of the input samples that a source has put into the ring
         self._ahead = round(_AHEAD_S * rate)
@@ -73,8 +75,8 @@ class Worker:
                 fade=max(2, round(_CROSSFADE_S * rate)),
                 fade_in=self._fade_in,
             )
-        self._block: Samples = np.zeros((_CHUNK, channels), np.float32)
-        self._result: Samples = np.zeros((_CHUNK, channels), np.float32)
+        self._block: Samples = np.zeros((_CHUNK, engine.input_channels), np.float32)
+        self._result: Samples = np.zeros((_CHUNK, settings.channels), np.float32)
         self._counting = threading.Lock()
         self._starved = 0  # times that an event tells of
         self._stopping = threading.Event()
@@ -158,10 +160,12 @@ class Worker:
                     f"the device gave a block of {count} samples, expected a multiple of {self._engine.grain}"
                 )
             block, result = self._buffers(count)
+            from_device, played = self._parts(block)
             if self._source is not None:
-                self._take(self._source, block)
+                self._take(self._source, from_device)
             elif indata is not None:
-                block[...] = indata
+                from_device[...] = indata
+            self._aux.fill(played)
             self._engine.run(block, result if outdata is None else outdata)
             if outdata is not None:
                 self._fade_in.apply(self.position, outdata)
@@ -187,10 +191,12 @@ class Worker:
 
     def _process(self, count: int) -> None:
         block, result = self._buffers(count)
+        from_device, played = self._parts(block)
         if self._source is not None:
-            self._take(self._source, block)
+            self._take(self._source, from_device)
         else:
-            self.input.read(self.position, block)
+            self.input.read(self.position, from_device)
+        self._aux.fill(played)
         self._engine.run(block, result)
         with self._counting:
             self.position += count
@@ -208,8 +214,12 @@ class Worker:
             self._filled += len(self._read)
         self.input.read(self.position, block)
 
+    def _parts(self, block: Samples) -> tuple[Samples, Samples]:
+        """Columns of a block that the device fills, or a source in its place; and played auxiliary inputs."""
+        return block[:, : self.input.channels], block[:, self.input.channels :]
+
     def _buffers(self, count: int) -> tuple[Samples, Samples]:
         if count > len(self._block):
-            self._block = np.zeros((count, self.input.channels), np.float32)
-            self._result = np.zeros_like(self._block)
+            self._block = np.zeros((count, self._engine.input_channels), np.float32)
+            self._result = np.zeros((count, self.output.channels), np.float32)
         return self._block[:count], self._result[:count]

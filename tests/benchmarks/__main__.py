@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+import denoise
 import engine
 import files
 import live
@@ -14,10 +15,13 @@ from harness import Row, environment
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
     parser.add_argument(
-        "--only", choices=["engine", "files", "startup", "live"], help="one part instead of all"
+        "--only",
+        choices=["engine", "files", "startup", "live", "denoise"],
+        help="one part instead of all",
     )
     parser.add_argument("--quick", action="store_true", help="fewer rounds, shorter signals")
     parser.add_argument("--minutes", type=float, help="length of the file (default 10; 1 with --quick)")
+    parser.add_argument("--audio", type=Path, help="folder with the folders speech and noise, for denoise")
     parser.add_argument(
         "--json", type=Path, default=Path("rtstft-benchmark.json"), help="default: %(default)s"
     )
@@ -33,6 +37,8 @@ def main() -> None:
         results["startup"] = startup.run(quick=options.quick)
     if options.only in (None, "live"):
         results["live"] = live.run(quick=options.quick)
+    if options.only in (None, "denoise"):
+        results["denoise"] = denoise.run(quick=options.quick, audio=options.audio)
     options.json.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nwritten to {options.json}")
 

@@ -1,0 +1,126 @@
+"""Where callbacks are found: names of registered plugins, `file.py:name`, `package.module:name`."""
+
+import importlib
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rtstft.errors import CallbackError
+
+GROUP = "rtstft.plugins"
+_OURS = "_rtstft_callback_"  # modules made of files
+
+
+def registered() -> dict[str, EntryPoint]:
+    """Registered plugins by name; of two of the same name, the one that comes with rtstft."""
+    found: dict[str, EntryPoint] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        if entry.name not in found or entry.value.startswith("rtstft."):
+            found[entry.name] = entry
+    return found
+
+
+def find(place: str) -> Any:
+    """What `place` names; CallbackError if there is no such thing, or it cannot be imported."""
+    where, colon, name = place.rpartition(":")
+    if not colon:
+        return _registered(place)
+    if not where or not name:
+        raise CallbackError(
+            f"callback {place!r}: expected the name of a plugin (rtstft plugins lists them), file.py:name or "
+            f"package.module:name"
+        )
+    module = _module(where, place)
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        public = ", ".join(n for n, v in vars(module).items() if callable(v) and not n.startswith("_"))
+        raise CallbackError(f"callback {place!r}: {where} has no {name!r}; it has {public}") from None
+
+
+def place_of(kind: Any) -> str:
+    """How to find a class or function: by its registered name, its file or its module."""
+    value = f"{kind.__module__}:{kind.__qualname__}"
+    for name, entry in registered().items():
+        if entry.value == value:
+            return name
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    if file is None or _is_importable(kind.__module__):
+        return value
+    return f"{Path(file).resolve()}:{kind.__qualname__}"
+
+
+def file_of(place: str) -> Path | None:
+    """The file that `place` names; None if it names a registered plugin or a module."""
+    where = place.rpartition(":")[0]
+    return Path(where).resolve() if where.endswith(".py") else None
+
+
+def forget(file: Path) -> None:
+    """Has the next `find` in this file read it again."""
+    sys.modules.pop(_name_of(file), None)
+
+
+def _is_importable(module: str) -> bool:
+    """Whether another program finds the module under this name, as far as can be told."""
+    try:
+        return module != "__main__" and not module.startswith(_OURS) and find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _registered(name: str) -> Any:
+    entries = registered()
+    if name not in entries:
+        known = ", ".join(entries) or "none"
+        raise CallbackError(
+            f"there is no plugin {name!r}; there are {known} (what is not registered is named by its place: "
+            f"file.py:name or package.module:name)"
+        )
+    try:
+        return entries[name].load()
+    except Exception as error:
+        raise CallbackError(
+            f"plugin {name!r}: {entries[name].value} raised {type(error).__name__}: {error}"
+        ) from error
+
+
+def _module(where: str, place: str) -> ModuleType:
+    path = Path(where).resolve()
+    is_file = where.endswith(".py")
+    if is_file and not path.is_file():
+        raise CallbackError(f"callback {place!r}: there is no file {where}")
+    # At the end, so that a neighbour of the file cannot stand in for an installed module.
+    folder = str(path.parent if is_file else Path.cwd())
+    if folder not in sys.path:
+        sys.path.append(folder)
+    try:
+        return _execute(path) if is_file else importlib.import_module(where)
+    except Exception as error:
+        raise CallbackError(f"callback {place!r}: {where} raised {type(error).__name__}: {error}") from error
+
+
+def _name_of(path: Path) -> str:
+    # A name of its own: a file called numpy.py must not become numpy.
+    return f"{_OURS}{path.stem}_{hash(path):x}"
+
+
+def _execute(path: Path) -> ModuleType:
+    name = _name_of(path)
+    if name in sys.modules:
+        return sys.modules[name]
+    specification = spec_from_file_location(name, path)
+    if specification is None:
+        raise ImportError(f"{path} is no Python file")
+    module = module_from_spec(specification)
+    sys.modules[name] = module  # where dataclasses and pickle look
+    try:
+        # Not through the cache of bytecode, which takes two versions of the same second for one.
+        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
+    except BaseException:
+        sys.modules.pop(name, None)
+        raise
+    return module

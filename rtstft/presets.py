@@ -1,0 +1,92 @@
+"""Preset files: plugins and chains with their parameters, as JSON or TOML."""
+
+import json
+import os
+import tempfile
+import tomllib
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from rtstft.chain import Chain
+from rtstft.errors import FileError, ParameterError, RtstftError
+from rtstft.plugin import Plugin
+
+
+def save_preset(path: str | PathLike[str], plugin: Plugin | Chain, *, overwrite: bool = False) -> None:
+    """Writes a plugin or chain with its parameters, as JSON or TOML by the file's name.
+
+    Raises:
+        FileError: the name ends otherwise, it exists and `overwrite` is False, or it cannot be written.
+        ParameterError: what a preset cannot hold, see `Plugin.to_dict`.
+    """
+    path = Path(path)
+    kind = _kind(path)
+    preset = plugin.to_dict()
+    lines = _toml(preset) if kind == "TOML" else [json.dumps(preset, indent=2, ensure_ascii=False)]
+    if path.exists() and not overwrite:
+        raise FileError(f"{path} exists: choose another name, or overwrite=True")
+    # A file of its own first: whatever happens, there is the old preset or the new one.
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.writelines(f"{line}\n" for line in lines)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise FileError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def load_preset(path: str | PathLike[str]) -> Plugin | Chain:
+    """The plugin or chain of a preset file.
+
+    Raises:
+        FileError: it cannot be read as JSON or TOML.
+        CallbackError, ParameterError: it describes no plugin, or parameters that it does not take.
+    """
+    path = Path(path)
+    kind = _kind(path)
+    try:
+        text = path.read_text("utf-8")
+        preset = json.loads(text) if kind == "JSON" else tomllib.loads(text)
+    except OSError as error:
+        raise FileError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise FileError(f"{path} is no {kind}: {error}") from error
+    if not isinstance(preset, dict):
+        raise ParameterError(f"{path} holds {preset!r}, expected a table with plugin= or chain=")
+    try:
+        return Chain.from_dict(preset) if "chain" in preset else Plugin.from_dict(preset)
+    except RtstftError as error:
+        error.add_note(f"in the preset {path}")
+        raise
+
+
+def _kind(path: Path) -> str:
+    kind = path.suffix.lower()
+    if kind not in (".json", ".toml"):
+        raise FileError(f"{path}: expected a preset's name, which ends in .json or .toml")
+    return kind[1:].upper()
+
+
+def _toml(preset: dict[str, Any]) -> Iterator[str]:
+    members = preset.get("chain", [preset])
+    for number, member in enumerate(members):
+        if "chain" in preset:
+            yield from ["", "[[chain]]"][not number :]
+        yield f"plugin = {_value(member['plugin'])}"
+        for table in ("parameters", "automation"):
+            for name, value in member.get(table, {}).items():
+                yield f"{table}.{name} = {_value(value)}"
+    if not members:
+        yield "chain = []"
+
+
+def _value(value: object) -> str:
+    # TOML writes these as JSON does, but for a character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
