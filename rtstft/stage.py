@@ -33,6 +33,7 @@ class Stage:
     Attributes:
         callback: the one in force, or about to be.
         lookahead: frames by which the stage delays the stream.
+        started: number of the first frame that it saw.
         call: what to call.
         entry: what the row calls in its place.
 
@@ -56,7 +57,7 @@ class Stage:
         self.lookahead = runner.lookahead
         self._current = _Occupant(runner, self.lookahead, context)
         self._candidates: deque[tuple[_Occupant, Outcome | None]] = deque()
-        self._index = 0
+        self.start(0)
         self._delay = -1
         self.place(delay)
         self.call: Callable[[ComplexArray], Any] = self._call
@@ -120,6 +121,7 @@ class Stage:
 
     def start(self, index: int) -> None:
         """The next frame that the stage sees is number `index` of the stream."""
+        self.started = index
         self._index = index
 
     def failure(self, error: Exception, frame_index: int) -> PluginError:
@@ -135,7 +137,7 @@ class Stage:
         """Back to the state after `prepare`."""
         while self._candidates:
             self._adopt()
-        self._index = 0
+        self.start(0)
         for delay in self._aux_delays.values():
             delay.reset()
         self._current.reset()
