@@ -63,7 +63,7 @@ class Compress(Plugin):
         """Allocates what does not depend on the number of bands."""
         self._context = context
         shape = (context.channels, context.stft.bins)
-        self._power, self._scratch, self._gains = (np.zeros(shape, context.dtype) for _ in range(3))
+        self._power, self._gains = (np.zeros(shape, context.dtype) for _ in range(2))
         self._lay_out()
 
     def update(self) -> None:

@@ -152,7 +152,7 @@ def _partition(stft: STFT, taps: int) -> tuple[int, int]:
     hop, every = stft.hop_length, fit // stft.hop_length
     if not every:
         raise GeometryError(
-            f"a frame of {stft!r} has room for {fit} taps, {taps} need at least a hop, {hop}: take "
+            f"of {taps} taps, a frame of {stft!r} has room for {fit}, expected at least a hop, {hop}: take "
             f'STFT({2 * hop}, {hop}, window="boxcar", synthesis=np.repeat([0.0, 1.0], {hop})), or '
             f'STFT({stft.win_length + hop}, {hop}, {stft.win_length}, synthesis="ola")'
         )
