@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import convolve
-
 import engine
 import files
 import live

@@ -29,7 +29,7 @@ STEREO = ("pan", "width")
 def run(*, quick: bool = False) -> Row:
     """Times every registered plugin of rtstft, and all that need no file in a row; prints both."""
     rounds = 3 if quick else 15
-    rows = []
+    rows: list[Row] = []
     for name, entry in registered().items():
         if entry.value.startswith("rtstft.") and name != "convolve":  # which has a benchmark of its own
             plugin = _made(name)
