@@ -64,7 +64,7 @@ def _described(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "class": f"{kind.__module__}:{kind.__qualname__}",
-        "summary": (inspect.getdoc(kind) or "").partition("\n")[0],
+        "summary": " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split()),
         "doc": inspect.getdoc(kind) or "",
         "aux": list(made.aux),
         "parameters": [param.describe() for param in made.params.values()],
