@@ -170,6 +170,10 @@ class LocalStream:
         """Name and parameters of each callback."""
         return self._engine.parameters()
 
+    def listen(self, listener: Listener) -> None:
+        """Calls `listener` with what goes in and out from now on."""
+        self._monitor.add(listener)
+
     def edit(self, change: str, *arguments: Any) -> None:
         """Calls a method of the chain of callbacks; a callback among the arguments may be a spec."""
         getattr(self._chain, change)(*(load(a) if isinstance(a, str) else a for a in arguments))
