@@ -11,7 +11,7 @@ from rtstft.live.duplex import DeviceXruns, Duplex
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
 from rtstft.live.monitor import Listener, Monitor
-from rtstft.live.priority import CalmCollector, raise_priority
+from rtstft.live.priority import SUPERVISOR, CalmCollector, raise_priority
 from rtstft.live.session import Session
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import AuxSources, SampleSource
@@ -284,7 +284,7 @@ class LocalStream:
                 self._past, self._past_xruns, self._session = self._counts, self._xruns, None
 
     def _supervise(self) -> None:
-        raise_priority()  # the worker waits for this thread when it holds the interpreter lock
+        raise_priority(SUPERVISOR)
         try:
             while not self._stopping.wait(_TICK_S):
                 session = self._session

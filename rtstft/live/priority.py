@@ -6,12 +6,13 @@ import threading
 import time
 from typing import Any
 
-WORKER = 1  # below the threads of the sound system, which only move samples
-DEVICE = 2
+SUPERVISOR = 1  # of threads that the worker waits for while they hold the interpreter lock
+WORKER = 2
+DEVICE = 3  # of the sound system's threads, which only move samples
 _NICE = -11
 
 
-def raise_priority(level: int = WORKER) -> str:
+def raise_priority(level: int) -> str:
     """Raises the calling thread's priority as far as the system allows; says what it got.
 
     A thread that has real-time priority of this level or above keeps it.
