@@ -12,6 +12,8 @@ from rtstft.errors import (
     MissingExtraError,
     ParameterError,
     PluginError,
+    PluginWarning,
+    ResponseWarning,
     RtstftError,
     StreamError,
 )
@@ -53,7 +55,9 @@ __all__ = [
     "ParameterError",
     "Plugin",
     "PluginError",
+    "PluginWarning",
     "Processor",
+    "ResponseWarning",
     "RtstftError",
     "Stream",
     "StreamError",

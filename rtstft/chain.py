@@ -1,7 +1,9 @@
 """Chain: callbacks in a row, changed like a list, also while frames pass through them."""
 
 import threading
-from collections.abc import Iterable, Mapping, MutableSequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence
+from contextlib import contextmanager
 from typing import Any, Protocol, Self, overload
 from weakref import WeakSet
 
@@ -22,7 +24,9 @@ class Chain(MutableSequence[Callback]):
 
     Append, insert, remove, reorder or replace from any thread: a Processor or Stream that was
     made with the chain follows at the next frame, and what comes or goes is crossfaded. Its latency
-    stays: a plugin whose lookahead would add to it is refused, and one that goes leaves its delay.
+    stays: a plugin whose lookahead would add to it is refused, and one that goes leaves its delay, which
+    one that comes in its place may use. A plugin that fails in its first frames is taken out again, with
+    a PluginWarning, and what stood in its place goes on.
 
     Args:
         callbacks: what to begin with.
@@ -34,6 +38,8 @@ class Chain(MutableSequence[Callback]):
     def __init__(self, callbacks: Iterable[Callback] = ()) -> None:
         self._items = list(callbacks)
         self._lock = threading.RLock()
+        self._busy = False
+        self._withdrawn: deque[tuple[Callback, list[Callback]]] = deque()
         self._followers: WeakSet[Follower] = WeakSet()
         refuse_twins(self._items)
 
@@ -55,33 +61,48 @@ class Chain(MutableSequence[Callback]):
     @overload
     def __setitem__(self, index: slice, value: Iterable[Callback]) -> None: ...
     def __setitem__(self, index: int | slice, value: Callback | Iterable[Callback]) -> None:
-        with self._lock:
-            items = list(self._items)
+        with self._editing() as items:
             items[index] = value  # type: ignore[index, assignment]  # as the overloads say
-            self._become(items)
 
     def __delitem__(self, index: int | slice) -> None:
-        with self._lock:
-            items = list(self._items)
+        with self._editing() as items:
             del items[index]
-            self._become(items)
 
     def insert(self, index: int, value: Callback) -> None:
         """Puts a callback in front of the one at `index`."""
-        with self._lock:
-            items = list(self._items)
+        with self._editing() as items:
             items.insert(index, value)
-            self._become(items)
+
+    def append(self, value: Callback) -> None:
+        """Puts a callback behind the last."""
+        with self._editing() as items:
+            items.append(value)
+
+    def pop(self, index: int = -1) -> Callback:
+        """Removes the callback at `index`, and returns it."""
+        with self._editing() as items:
+            return items.pop(index)
+
+    def remove(self, value: Callback) -> None:
+        """Removes a callback; ValueError if it is not in the chain."""
+        with self._editing() as items:
+            items.remove(value)
+
+    def extend(self, values: Iterable[Callback]) -> None:
+        """Appends several, in one change."""
+        self[len(self) :] = values
+
+    def clear(self) -> None:
+        """Removes all, in one change."""
+        del self[:]
 
     def reorder(self, order: Iterable[int]) -> None:
         """Puts the callbacks into another order, named by their present indexes, each once."""
-        with self._lock:
-            indexes = list(order)
-            if sorted(indexes) != list(range(len(self._items))):
-                raise ParameterError(
-                    f"order {indexes}: expected each index from 0 to {len(self._items) - 1} once"
-                )
-            self._become([self._items[index] for index in indexes])
+        indexes = list(order)
+        with self._editing() as items:
+            if sorted(indexes) != list(range(len(items))):
+                raise ParameterError(f"order {indexes}: expected each index from 0 to {len(items) - 1} once")
+            items[:] = [items[index] for index in indexes]
 
     def reverse(self) -> None:
         """Puts them into the opposite order."""
@@ -111,8 +132,40 @@ class Chain(MutableSequence[Callback]):
     def __repr__(self) -> str:
         return f"Chain({self._items!r})"
 
+    def withdraw(self, callback: Callback, instead: list[Callback]) -> None:
+        """Puts `instead` in the place of a callback that its followers do not run; never waits."""
+        self._withdrawn.append((callback, instead))
+        self._settle()
+
+    def _settle(self) -> None:
+        while self._withdrawn and self._lock.acquire(blocking=False):
+            try:
+                callback, instead = self._withdrawn.popleft()
+                place = next((i for i, item in enumerate(self._items) if item is callback), None)
+                if place is not None:
+                    self._items = [*self._items[:place], *instead, *self._items[place + 1 :]]
+            finally:
+                self._lock.release()
+
+    @contextmanager
+    def _editing(self) -> Iterator[list[Callback]]:
+        """A copy of the list to be changed; then it is the list."""
+        with self._lock:
+            if self._busy:
+                raise ParameterError("the chain is being changed already: what it prepares cannot change it")
+            self._busy = True
+            try:
+                items = list(self._items)
+                yield items
+                self._become(items)
+            finally:
+                self._busy = False
+        self._settle()
+
     def _become(self, items: list[Callback]) -> None:
         refuse_twins(items)
+        if self in _within(items):
+            raise ParameterError("a chain stands in itself, expected another chain")
         before, self._items = self._items, items
         told: list[Follower] = []
         try:
@@ -130,6 +183,13 @@ def _described(member: object) -> dict[str, Any]:
     if not isinstance(member, (Plugin, Chain)):
         raise ParameterError(f"{name_of(member)} is no Plugin: only plugins can be written down")
     return member.to_dict()
+
+
+def _within(items: Iterable[object]) -> Iterator[Chain]:
+    for item in items:
+        if isinstance(item, Chain):
+            yield item
+            yield from _within(list(item))
 
 
 def refuse_twins(callbacks: Iterable[object]) -> None:

@@ -64,3 +64,11 @@ class MissingExtraError(RtstftError, ImportError):
 
 class ConditioningWarning(UserWarning):
     """A geometry that reconstructs, but amplifies whatever a callback changes; see STFT.conditioning."""
+
+
+class PluginWarning(UserWarning):
+    """A callback put into a Chain failed in its first frames; the one before it, or none, goes on."""
+
+
+class ResponseWarning(UserWarning):
+    """A filter whose frequency response, in this geometry, is over 0.1 dB from the one asked for."""

@@ -8,7 +8,7 @@ my_fx.py:Gate:threshold_db=-40
 voice.toml                       a preset
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +77,16 @@ def load_all(callbacks: Any) -> Chain:
     """One callback or several as a Chain, with those that specs stand for; a Chain stays the one it is."""
     if isinstance(callbacks, Chain):
         return callbacks
-    single = isinstance(callbacks, str) or callable(callbacks) or hasattr(callbacks, "process")
-    row: Iterable[Any] = [callbacks] if single or not isinstance(callbacks, Iterable) else callbacks
-    loaded: list[Any] = [load(item) if isinstance(item, str) else item for item in row]
+    loaded: list[Any] = [load(item) if isinstance(item, str) else item for item in specs_of(callbacks)]
     return Chain(loaded)
+
+
+def specs_of(callbacks: Any) -> Sequence[Any]:
+    """What `load_all` makes its chain of, item by item; a Chain stays the one it is."""
+    if isinstance(callbacks, Chain):
+        return callbacks
+    single = isinstance(callbacks, str) or callable(callbacks) or hasattr(callbacks, "process")
+    return [callbacks] if single or not isinstance(callbacks, Iterable) else list(callbacks)
 
 
 def spec_of(callback: Any) -> str:

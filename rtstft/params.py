@@ -4,7 +4,9 @@ import math
 import numbers
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
+
+import numpy as np
 
 from rtstft.automation import Curve, curve_of
 from rtstft.errors import ParameterError
@@ -29,7 +31,8 @@ class Param(Generic[T]):
         choices: the strings allowed.
         unit: of numbers; known from the name where it ends in _db, _hz or _s.
         doc: one line for users.
-        smooth_s: time constant in seconds of a glide to a new value; 0 jumps. In dB a gain glides in dB.
+        smooth_s: time constant in seconds of an exponential glide to a new value, automation's included;
+            0 jumps.
         fixed: read by `prepare` only, and not to be set afterwards.
 
     Raises:
@@ -84,22 +87,20 @@ class Param(Generic[T]):
         return value
 
     def __set__(self, plugin: Any, value: T) -> None:
-        plugin.parameter_values.set(self.name, value)
+        plugin.parameter_values.set({self.name: value})
 
     def check(self, value: object) -> T:
         """`value` as this parameter keeps it; ParameterError if it is none of its values."""
         checked: Any = None
-        if self.kind is bool and isinstance(value, (bool, _numpy_bool())):
+        if self.kind is bool and isinstance(value, (bool, np.bool_)):
             checked = bool(value)
         elif self.kind is str and isinstance(value, str) and (not self.choices or value in self.choices):
             checked = value
         elif self.kind in (int, float) and isinstance(value, numbers.Real) and not isinstance(value, bool):
-            whole = self.kind is int
-            real = float(value)
-            number: int | float = int(real) if whole and math.isfinite(real) else real
+            number = _number(value, whole=self.kind is int)
             low = -math.inf if self.min is None else self.min
             high = math.inf if self.max is None else self.max
-            if (not whole or number == real) and math.isfinite(number) and low <= number <= high:
+            if number is not None and low <= number <= high:
                 checked = number
         if checked is None:
             raise ParameterError(f"{self._where}={value!r}, expected {self.expected}")
@@ -129,11 +130,11 @@ class Param(Generic[T]):
         noun = "a whole number" if self.kind is int else "a number"
         unit = f" {self.unit}" if self.unit else ""
         if self.min is not None and self.max is not None:
-            return f"{noun} from {self.min:g} to {self.max:g}{unit}"
+            return f"{noun} from {self.min:.15g} to {self.max:.15g}{unit}"
         if self.min is not None:
-            return f"{noun} of {self.min:g}{unit} or more"
+            return f"{noun} of {self.min:.15g}{unit} or more"
         if self.max is not None:
-            return f"{noun} of {self.max:g}{unit} or less"
+            return f"{noun} of {self.max:.15g}{unit} or less"
         return f"{noun}{unit and ' in'}{unit}"
 
     def describe(self) -> dict[str, Any]:
@@ -156,32 +157,44 @@ class Param(Generic[T]):
         return f"{self.owner}.{self.name}" if self.owner else "default"
 
 
+class Declares(Protocol):
+    """A class with parameters."""
+
+    params: ClassVar[dict[str, Param[Any]]]
+
+
 class Values:
     """The parameters of one plugin: what was set, by any thread, and what holds for the frame at hand.
+
+    Args:
+        owner: the plugin's class.
 
     Attributes:
         in_use: a plugin with these values has been prepared; fixed ones are settled.
     """
 
-    def __init__(self, params: Mapping[str, "Param[Any]"]) -> None:
-        self._params = params
-        self._set: dict[str, Any] = {name: param.default for name, param in params.items()}
+    def __init__(self, owner: type[Declares]) -> None:
+        self._owner = owner
+        self._params = owner.params
+        self._set: dict[str, Any] = {name: param.default for name, param in self._params.items()}
         self._now = dict(self._set)
         self._curves: dict[str, Curve] = {}
         self._shares: dict[str, float] = {}
-        self._gliding: dict[str, float] = {}  # how close counts as there
+        self._gliding: dict[str, tuple[float, float]] = {}  # where to, and how close counts as there
         self._pending = False
         self._thread: int | None = None
+        self._lock = threading.Lock()  # of those who automate
         self.in_use = False
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"params": self._params, "set": dict(self._set), "curves": dict(self._curves)}
+        return {"owner": self._owner, "set": dict(self._set), "curves": self._curves}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        Values.__init__(self, state["params"])
-        self._set.update(state["set"])
-        self._now.update(state["set"])
-        self._curves.update(state["curves"])
+        Values.__init__(self, state["owner"])
+        # The class may be another version by now, without some of them.
+        self.set({name: value for name, value in state["set"].items() if name in self._params})
+        self._curves = {name: curve for name, curve in state["curves"].items() if name in self._params}
+        self.settle()
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Names and values, as set."""
@@ -191,27 +204,28 @@ class Values:
         """The value as the calling thread is to see it."""
         return self._now[name] if self._thread == threading.get_ident() else self._set[name]
 
-    def set(self, name: str, value: object) -> None:
-        """Checks `value`; it holds from the next frame on."""
-        param = self._params[name]
-        checked = param.check(value)
-        if param.fixed and self.in_use and checked != self._set[name]:
-            raise ParameterError(
-                f"{param.owner}.{name} is fixed once the plugin is prepared: make another plugin with "
-                f"{name}={value!r}"
-            )
-        self._set[name] = checked
+    def set(self, values: Mapping[str, object]) -> None:
+        """Checks `values`, then sets all of them at once; they hold from the next frame on."""
+        checked = {name: self._params[name].check(value) for name, value in values.items()}
+        for name, value in checked.items():
+            param = self._params[name]
+            if param.fixed and self.in_use and value != self._set[name]:
+                raise ParameterError(
+                    f"{param.owner}.{name} is fixed once the plugin is prepared: make another plugin with "
+                    f"{name}={value!r}"
+                )
+        self._set.update(checked)  # in one go: no frame begins in between
         self._pending = True
 
     def automate(self, name: str, course: object) -> None:
         """Lets a parameter follow a course of time; None ends that. See Plugin.automate."""
-        if course is None:
-            self._curves.pop(name, None)
-            return
         param = self._params[name]
         if param.fixed:
             raise ParameterError(f"{param.owner}.{name} is fixed: it cannot change with time")
-        self._curves = {**self._curves, name: curve_of(course, param.check, f"{param.owner}.{name}")}
+        curve = None if course is None else curve_of(course, param.check, f"{param.owner}.{name}")
+        with self._lock:
+            others = {other: curve for other, curve in self._curves.items() if other != name}
+            self._curves = others if curve is None else {**others, name: curve}
 
     @property
     def curves(self) -> dict[str, Curve]:
@@ -225,23 +239,19 @@ class Values:
             for name, param in self._params.items()
             if param.smooth_s > 0
         }
-        self.in_use = True
 
-    def settle(self, time_s: float) -> None:
+    def settle(self, time_s: float | None = None) -> None:
         """What was set holds at once; automation stands at `time_s`."""
         self._pending = False
         self._gliding.clear()
-        for name, curve in self._curves.items():
-            self._set[name] = curve(time_s)
+        if time_s is not None:
+            self._follow(time_s)
         self._now.update(self._set)
 
     def begin_frame(self, time_s: float) -> bool:
         """A frame begins, in the calling thread; whether a value is another than in the last one."""
-        for name, curve in self._curves.items():
-            value = curve(time_s)
-            if value != self._set[name]:
-                self._set[name] = value
-                self._pending = True
+        if self._curves:
+            self._follow(time_s)
         changed = False
         if self._pending:
             changed = self._take_over()
@@ -255,23 +265,29 @@ class Values:
         """The frame is over."""
         self._thread = None
 
+    def _follow(self, time_s: float) -> None:
+        for name, curve in self._curves.items():
+            value = self._params[name].check(curve(time_s))
+            if value != self._set[name]:
+                self._set[name] = value
+                self._pending = True
+
     def _take_over(self) -> bool:
         self._pending = False  # first: what is set from here on is for the next frame, or for this one too
         changed = False
-        for name, target in list(self._set.items()):
+        for name, target in self._set.copy().items():
             now = self._now[name]
             if target == now:
-                continue
-            if name in self._shares:
-                self._gliding[name] = abs(target - now) * _SETTLED
+                self._gliding.pop(name, None)
+            elif name in self._shares:
+                self._gliding[name] = target, abs(target - now) * _SETTLED
             else:
                 self._now[name] = target
                 changed = True
         return changed
 
     def _glide(self) -> None:
-        for name, near in list(self._gliding.items()):
-            target = self._set[name]
+        for name, (target, near) in list(self._gliding.items()):
             value = self._now[name] + self._shares[name] * (target - self._now[name])
             if abs(target - value) <= near:
                 value = target
@@ -279,7 +295,16 @@ class Values:
             self._now[name] = value
 
 
-def _numpy_bool() -> type:
-    import numpy as np
-
-    return np.bool_
+def _number(value: numbers.Real, *, whole: bool) -> int | float | None:
+    """`value` as an int or a finite float; None if it is none."""
+    if whole and isinstance(value, numbers.Integral):
+        return int(value)
+    try:
+        real = float(value)
+    except OverflowError:
+        return None
+    if not math.isfinite(real):
+        return None
+    if whole:
+        return int(real) if real.is_integer() else None
+    return real

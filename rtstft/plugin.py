@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
+from rtstft.automation import Breakpoints
 from rtstft.errors import CallbackError, ParameterError
 from rtstft.geometry import STFT
 from rtstft.params import Param, Values
@@ -86,20 +87,24 @@ class Plugin:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        own = {name: value for name, value in vars(cls).items() if isinstance(value, Param)}
-        for name in _RESERVED:
-            if name in vars(cls):
-                raise TypeError(f"{cls.__name__}.{name}: every plugin has this parameter already; rename it")
-        inherited = {name: param for base in reversed(cls.__mro__[1:]) for name, param in _declared(base)}
-        last = {name: inherited.pop(name) for name in _RESERVED}
+        for name, value in vars(cls).items():
+            if name in _RESERVED or (isinstance(value, Param) and hasattr(Plugin, name)):
+                raise TypeError(f"{cls.__name__}.{name}: every plugin has {name!r} already; rename it")
+        names = [
+            name
+            for base in reversed(cls.__mro__)
+            for name, value in vars(base).items()
+            if isinstance(value, Param)
+        ]
         # What a subclass has put in a parameter's place is no parameter any more.
-        inherited = {name: param for name, param in inherited.items() if getattr(cls, name) is param}
-        cls.params = {**inherited, **own, **last}
+        found = {name: value for name in names if isinstance(value := getattr(cls, name), Param)}
+        last = {name: found.pop(name) for name in _RESERVED}
+        cls.params = {**found, **last}
 
     def __new__(cls, *_: Any, **__: Any) -> Self:
         """Makes the parameters: here, not in __init__, which a subclass may forget to call."""
         plugin = super().__new__(cls)
-        plugin.parameter_values = Values(cls.params)
+        plugin.parameter_values = Values(cls)
         return plugin
 
     def __init__(self, **params: Any) -> None:
@@ -111,18 +116,19 @@ class Plugin:
         for name in params:
             if name not in self.params:
                 raise ParameterError(f"{kind} has no parameter {name!r}; it has {', '.join(self.params)}")
-        checked = {name: self.params[name].check(value) for name, value in params.items()}
-        for name, value in checked.items():
-            self.parameter_values.set(name, value)
+        self.parameter_values.set(params)
 
     def automate(self, name: str, course: object) -> None:
         """Lets a parameter follow a course of time, taken at the middle of every frame.
+
+        A plugin with lookahead follows the time of the frame that comes out. A parameter with
+        `smooth_s` glides after its course.
 
         Args:
             name: of a parameter that is not fixed.
             course: a function of the time in seconds since the stream began; or breakpoints
                 (time_s, value), with straight lines between numbers and steps between other values;
-                or None, to let go of it.
+                or None, to let go of it, where it is then.
 
         Raises:
             ParameterError: no such parameter, or a course that is none.
@@ -143,7 +149,7 @@ class Plugin:
         found: dict[str, Any] = {"plugin": place_of(kind), "parameters": dict(self.parameter_values)}
         automation = {}
         for name, curve in self.parameter_values.curves.items():
-            if curve.points is None:
+            if not isinstance(curve, Breakpoints):
                 raise ParameterError(
                     f"{kind.__name__}.{name} follows a function of time, which cannot be written down: "
                     f"automate it with breakpoints"
@@ -203,10 +209,6 @@ class Plugin:
             f"{name}={value!r}" for name, value in self.parameter_values if value != self.params[name].default
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
-
-
-def _declared(base: type) -> list[tuple[str, Param[Any]]]:
-    return [(name, value) for name, value in vars(base).items() if isinstance(value, Param)]
 
 
 Callback: TypeAlias = Callable[..., Any] | Plugin

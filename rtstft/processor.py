@@ -2,6 +2,7 @@
 
 import math
 import operator
+import warnings
 from cmath import isfinite
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from rtstft import fftw
 from rtstft.arrays import check_out, check_samples, interleave, is_finite_number
-from rtstft.errors import AudioError, PluginError, StreamError
+from rtstft.errors import AudioError, PluginError, PluginWarning, StreamError
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context
 from rtstft.row import Call, Row
@@ -190,6 +191,10 @@ class Processor:
         """What runs on every frame after all stages."""
         return []
 
+    def _rejected(self, error: PluginError) -> None:
+        """Says that a callback which was to come in has been sent away."""
+        warnings.warn(PluginWarning(f"{error}; what was there before goes on"), stacklevel=2)
+
     def _fill(self, out: RealArray, samples: RealArray) -> None:
         missing = -len(samples) % self._grain
         if missing:
@@ -231,7 +236,7 @@ class Processor:
         for i, (backward, probe) in enumerate(self._synthesis.reserve(due)):
             forwards[i]()
             if row.changing:
-                calls = row.step()
+                calls = row.step(self._frames_done + i)
             for call in calls:
                 try:
                     result = call(frame)
@@ -244,6 +249,8 @@ class Processor:
                 raise self._diagnose(i, row.stages[-1] if row.stages else None, NotFiniteError())
         self._synthesis.overlap_add()
         self._frames_done += due
+        while row.rejected:
+            self._rejected(row.rejected.popleft())
 
     def _diagnose(self, place: int, stage: Stage | None, error: Exception) -> AudioError | PluginError:
         """What to call `error`: NaN or Inf in the input is at fault if there is any, else `stage`."""

@@ -3,12 +3,14 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from rtstft.chain import Chain, refuse_twins
+from rtstft.errors import ParameterError, PluginError
 from rtstft.plugin import Callback, Context
-from rtstft.runner import Aux
-from rtstft.stage import Stage, let_pass
+from rtstft.runner import Aux, Runner, name_of
+from rtstft.stage import Stage, let_pass, too_late
 from rtstft.types import ComplexArray
 
 Call = Callable[[ComplexArray], Any]
@@ -28,6 +30,7 @@ class Row:
         stages: of the callbacks, in order.
         calls: of each stage, and `after`.
         changing: `step` has something to do before the next frame.
+        rejected: errors of those that were to come in, and could not.
 
     Raises:
         PluginError: a callback that is none, or cannot be prepared.
@@ -51,6 +54,7 @@ class Row:
         self._after = list(after)
         self._lock = threading.Lock()
         self._plans: deque[list[Stage]] = deque()
+        self.rejected: deque[PluginError] = deque()
         flat = _flatten(self._root)
         refuse_twins(flat)
         chains = _chains(self._root)
@@ -83,11 +87,15 @@ class Row:
             refuse_twins(wanted)
             self._plan(wanted)
 
-    def step(self) -> list[Call]:
-        """Changes the row as planned, between two frames; gives what is to be called on the next."""
+    def step(self, index: int) -> list[Call]:
+        """Changes the row as planned, before frame `index`; gives what is to be called on it."""
         self.changing = False
         while self._plans:
-            self.stages = self._plans.popleft()
+            planned = self._plans.popleft()
+            for stage in planned:
+                if stage not in self.stages:
+                    stage.start(index)
+            self.stages = planned
         self.stages = [stage for stage in self.stages if not stage.over]
         self._rewire()
         if not all(stage.settled for stage in self.stages):
@@ -96,44 +104,47 @@ class Row:
 
     def reset(self) -> None:
         """Back to the state after construction, with the callbacks that there are by now."""
-        self.step()
+        self.step(0)
         for stage in self.stages:
             stage.reset()
-        self.step()
+        self.step(0)
 
     def _plan(self, wanted: list[Callback]) -> None:
         planned = [stage for stage in self._planned if not stage.over]
-        present = [stage for stage in planned if stage.callback is not let_pass]
-        kept: dict[int, Stage] = {}
-        free = list(present)
+        places = _match(wanted, planned)
+        # All that may fail comes first, then what changes.
+        fresh = {
+            place: Runner(callback, self._context)
+            for place, callback in enumerate(wanted)
+            if places[place] is None
+        }
+        hosts = _hosts(fresh, places, planned)
+        row: list[Stage] = []
         for place, callback in enumerate(wanted):
-            stage = next((stage for stage in free if stage.callback is callback), None)
-            if stage is not None:
-                kept[place] = stage
-                free.remove(stage)
-        new = [place for place in range(len(wanted)) if place not in kept]
-        in_place = [kept.get(place) for place in range(len(wanted))]
-        if len(wanted) == len(present) and len(new) == 1 and len(free) == 1:
-            in_place[new[0]] = free[0]
-            if in_place == present:
-                free[0].replace(wanted[new[0]])
-                self._announce(planned)
-                return
-            in_place[new[0]] = None
-        for place in new:
-            stage = Stage(let_pass, self._context, 0, self._aux)
-            stage.replace(wanted[place])
-            stage.entry = self._wrap(stage, False)
-            in_place[place] = stage
-        row = [stage for stage in in_place if stage is not None]
-        for stage in free:
-            stage.replace(let_pass)
+            stage = places[place] or hosts.get(place)
+            if stage is None:
+                stage = Stage(let_pass, self._context, 0, self._aux)
+                stage.entry = self._wrap(stage, False)
+            row.append(stage)
+            if place in fresh:
+                stage.install(fresh[place], partial(self._judged, stage, callback))
+            elif stage.callback is not callback:
+                stage.replace(callback, partial(self._judged, stage, callback))
         # Stages without a callback stay behind those that they stood behind, as fade or as delay.
         for place, stage in enumerate(planned):
             if stage not in row:
-                before = planned[place - 1] if place else None
-                row.insert(row.index(before) + 1 if before in row else 0, stage)
+                if stage.callback is not let_pass:
+                    stage.replace(let_pass)
+                row.insert(row.index(planned[place - 1]) + 1 if place else 0, stage)
         self._announce(row)
+
+    def _judged(self, stage: Stage, callback: Callback, error: PluginError | None) -> None:
+        """Of one that cannot stay, the chain that it came from and the user hear."""
+        if error is not None:
+            instead = [] if stage.callback is let_pass else [stage.callback]
+            for chain in _chains(self._root):
+                chain.withdraw(callback, instead)
+            self.rejected.append(error)
 
     def _announce(self, row: list[Stage]) -> None:
         self._planned = row
@@ -146,6 +157,46 @@ class Row:
             stage.place(delay)
             delay += stage.lookahead
         self.calls = [*(stage.entry for stage in self.stages), *self._after]
+
+
+def _match(wanted: list[Callback], planned: list[Stage]) -> list[Stage | None]:
+    """For each callback the stage that has it, or still has it."""
+    free = list(planned)
+    places: list[Stage | None] = [None] * len(wanted)
+    for having in (lambda stage, callback: stage.callback is callback, Stage.holds):
+        for place, callback in enumerate(wanted):
+            if places[place] is None:
+                stage = next((stage for stage in free if having(stage, callback)), None)
+                if stage is not None:
+                    places[place] = stage
+                    free.remove(stage)
+    for callback, stage in zip(wanted, places):
+        if stage is None and hasattr(callback, "process") and any(old.holds(callback) for old in planned):
+            raise ParameterError(
+                f"{name_of(callback)} still fades out at another place: try again in a moment, use "
+                f"reorder, or another instance"
+            )
+    return places
+
+
+def _hosts(fresh: dict[int, Runner], places: list[Stage | None], planned: list[Stage]) -> dict[int, Stage]:
+    """For newcomers the stages of those that go from between the same neighbours; or PluginError."""
+    hosts: dict[int, Stage] = {}
+    for place, runner in fresh.items():
+        before = next((stage for stage in reversed([*places[:place]]) if stage), None)
+        after = next((stage for stage in places[place:] if stage), None)
+        start = planned.index(before) + 1 if before else 0
+        end = planned.index(after) if after else len(planned)
+        taken = [planned.index(stage) + 1 for stage in hosts.values() if stage in planned[start:end]]
+        gap = [stage for stage in planned[max([start, *taken]) : end] if stage not in places]
+        fitting = [stage for stage in gap if stage.lookahead >= runner.lookahead]
+        # An empty stage is a delay, and kept for one that looks ahead.
+        going = [stage for stage in fitting if stage.callback is not let_pass]
+        if not fitting and runner.lookahead:
+            raise too_late(runner, max((stage.lookahead for stage in gap), default=0))
+        if going or (fitting and runner.lookahead):
+            hosts[place] = (going or fitting)[0]
+    return hosts
 
 
 def _flatten(row: Iterable[Any]) -> list[Callback]:

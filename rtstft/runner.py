@@ -1,6 +1,7 @@
 """Runner: one callback as the engine calls it, with its dry signal beside it."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,11 +9,23 @@ import numpy as np
 
 from rtstft.errors import PluginError
 from rtstft.frames import FrameDelay
+from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context, FrameInfo, Plugin
 from rtstft.types import ComplexArray
 
 Aux = Mapping[str, ComplexArray]
-FADE_FRAMES = 4
+_FADE_S = 0.06
+_FADE_FRAMES = 8
+
+
+def fade_frames(context: Context) -> int:
+    """Frames in which one signal gives way to another.
+
+    Every step is spread out by the windows, but what these leave of it repeats at multiples of the
+    frame rate; of many steps each is small. 60 ms leave less than -90 dB of a sine wherever windows
+    go to zero or nearly so (hamming), and 8 frames where hops are long.
+    """
+    return max(_FADE_FRAMES, math.ceil(_FADE_S / context.hop_s))
 
 
 class BadFrameError(Exception):
@@ -84,7 +97,10 @@ class Runner:
         if not callable(process):
             raise PluginError(self.name, 0, "cannot be called, expected a function or a plugin")
         self.callback: Any = callback
-        for name in getattr(callback, "aux", ()):
+        names = getattr(callback, "aux", ())
+        if isinstance(names, str):
+            raise PluginError(self.name, 0, f"aux is {names!r}, expected a tuple of names: ({names!r},)")
+        for name in names:
             if name not in context.aux:
                 there_are = ", ".join(context.aux) or "none"
                 raise PluginError(
@@ -94,19 +110,23 @@ class Runner:
         self._hop = stft.hop_length
         self._overlap = stft.overlap
         self._samplerate = context.samplerate
-        # In the middle of frame k there is sample k * hop + this.
-        self._middle = stft.hop_length - stft.win_length / 2
         self._values = callback.parameter_values if isinstance(callback, Plugin) else None
         self._update: Callable[[], None] = getattr(callback, "update", _nothing)
         if self._values is not None:
             self._values.prepare(context.hop_s)
         self._guarded("prepare", context)
-        self._settle()
+        if self._values is not None:
+            self._values.in_use = True
         self.lookahead: int = getattr(callback, "lookahead", 0)
         if not isinstance(self.lookahead, int) or self.lookahead < 0:
             raise PluginError(
                 self.name, 0, f"lookahead is {self.lookahead!r} frames, expected 0 or more, a whole number"
             )
+        # The middle of the frame that comes out with frame k is sample k * hop + this.
+        self._middle = _centre(stft) - stft.overlap - self.lookahead * stft.hop_length
+        self._fade_step = 1 / fade_frames(context)
+        self._weight = self._target = 1.0
+        self._settle()
         self.process = process
         self._arguments = _arguments_of(process)
         self.plain = self._values is None and self._arguments == 1
@@ -119,9 +139,12 @@ class Runner:
             return self._call(frame, index, aux)
         dry = self._dry.push(frame) if self.lookahead else None
         try:
-            if values.begin_frame(self._time_of(index)):
+            if values.begin_frame(max(0.0, (index * self._hop + self._middle) / self._samplerate)):
                 self._update()
-            weight = self._step_weight()
+                self._aim()
+            weight = self._weight
+            if weight != self._target:
+                weight = self._step_weight()
             if dry is None and weight != 1.0:
                 dry = self._dry.push(frame)
             result = self._call(frame, index, aux)
@@ -136,17 +159,28 @@ class Runner:
 
     def reset(self) -> None:
         """Back to the state after construction."""
-        self.forget()
+        self._clear()
         self._settle()
 
     def forget(self) -> None:
-        """Resets the plugin, in the middle of a stream."""
+        """Resets the plugin, in the middle of a stream; its parameters stand where they were set."""
+        self._clear()
+        if self._values is not None:
+            self._values.settle()
+            self._aim()
+            self._guarded("update")
+
+    def _clear(self) -> None:
         self._dry.reset()
         self._guarded("reset")
 
     def _settle(self) -> None:
         if self._values is not None:
-            self._values.settle(0.0)
+            try:
+                self._values.settle(0.0)
+            except Exception as error:
+                raise self._failure("automation", error) from error
+            self._aim()
             self._weight = self._target
             self._guarded("update")
 
@@ -155,7 +189,10 @@ class Runner:
             try:
                 getattr(self.callback, method)(*arguments)
             except Exception as error:
-                raise PluginError(self.name, 0, f"{method} raised {type(error).__name__}: {error}") from error
+                raise self._failure(method, error) from error
+
+    def _failure(self, what: str, error: Exception) -> PluginError:
+        return PluginError(self.name, 0, f"{what} raised {type(error).__name__}: {error}")
 
     def _call(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
         if self._arguments == 1:
@@ -165,20 +202,15 @@ class Runner:
             return self.process(frame, info)
         return self.process(frame, info, aux)
 
-    @property
-    def _target(self) -> float:
+    def _aim(self) -> None:
         plugin: Plugin = self.callback
-        return 0.0 if plugin.bypass else plugin.mix
+        self._target = 0.0 if plugin.bypass else plugin.mix
 
     def _step_weight(self) -> float:
-        target = self._target
-        if self._weight != target:
-            step = 1 / FADE_FRAMES
-            self._weight += min(step, max(-step, target - self._weight))
+        way = self._target - self._weight
+        step = self._fade_step
+        self._weight = self._target if abs(way) <= step else self._weight + math.copysign(step, way)
         return self._weight
-
-    def _time_of(self, index: int) -> float:
-        return max(0.0, (index * self._hop + self._middle) / self._samplerate)
 
 
 def blend(dry: ComplexArray, frame: ComplexArray, weight: float) -> None:
@@ -189,6 +221,12 @@ def blend(dry: ComplexArray, frame: ComplexArray, weight: float) -> None:
         frame -= dry
         frame *= weight
         frame += dry
+
+
+def _centre(stft: STFT) -> float:
+    """Index in a frame about which the samples lie that it renders: centre of gravity of both windows."""
+    share = stft.analysis_window * stft.synthesis_window[: len(stft.analysis_window)]
+    return float(np.arange(len(share)) @ share / share.sum())
 
 
 def _nothing() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from rtstft.errors import PluginError
 from rtstft.frames import FrameDelay
 from rtstft.plugin import Callback, Context
-from rtstft.runner import FADE_FRAMES, Aux, BadFrameError, NotFiniteError, Runner, store
+from rtstft.runner import Aux, BadFrameError, NotFiniteError, Runner, fade_frames, store
 from rtstft.types import ComplexArray
 
 _PROBATION_FRAMES = 4
@@ -20,7 +20,8 @@ class Stage:
     """Calls one callback on every frame: `call(frame)`, changed in place or returned.
 
     `replace` exchanges the callback: the new one runs beside the old on copies of the frames, and is
-    faded in if its first frames were good. The delay stays the same.
+    faded in if its first frames were good. The delay stays the same. Going back to one that is still
+    there turns the fade round.
 
     Args:
         callback: what to call; `let_pass` for an empty stage.
@@ -32,6 +33,7 @@ class Stage:
     Attributes:
         callback: the one in force, or about to be.
         lookahead: frames by which the stage delays the stream.
+        started: number of the first frame that it saw.
         call: what to call.
         entry: what the row calls in its place.
 
@@ -55,7 +57,7 @@ class Stage:
         self.lookahead = runner.lookahead
         self._current = _Occupant(runner, self.lookahead, context)
         self._candidates: deque[tuple[_Occupant, Outcome | None]] = deque()
-        self._index = 0
+        self.start(0)
         self._delay = -1
         self.place(delay)
         self.call: Callable[[ComplexArray], Any] = self._call
@@ -84,7 +86,9 @@ class Stage:
             return
         self._delay = delay
         self._aux_delays = {
-            name: FrameDelay(delay, frame.shape, frame.dtype) for name, frame in self._aux.items() if delay
+            name: FrameDelay(delay, frame.shape, frame.dtype, read_only=True)
+            for name, frame in self._aux.items()
+            if delay
         }
 
     def replace(self, callback: Callback, outcome: Outcome | None = None) -> None:
@@ -93,25 +97,36 @@ class Stage:
         Args:
             callback: `let_pass` empties the stage; its delay stays.
             outcome: called once, by the thread that runs the frames: with None, when the new one has
-                been faded in, or with the error of its first frames, and then the old one stays.
+                been faded in or was given up, or with the error of its first frames, and then the old
+                one stays.
 
         Raises:
             PluginError: it cannot be prepared, or its lookahead is more than the stage's delay.
         """
-        runner = Runner(callback, self._context)
+        occupant = next((one for one in self._occupants() if one.callback is callback), None)
+        if occupant is None:
+            self.install(Runner(callback, self._context), outcome)
+        else:
+            self._await(occupant, outcome)
+
+    def install(self, runner: Runner, outcome: Outcome | None = None) -> None:
+        """`replace` by what is prepared already."""
         if runner.lookahead > self.lookahead:
-            raise PluginError(
-                runner.name,
-                0,
-                f"looks {runner.lookahead} frames ahead, but a stream that has begun keeps its latency, and "
-                f"here there are {self.lookahead}: make a new stream with it",
-            )
-        self.callback = callback
-        self._candidates.append((_Occupant(runner, self.lookahead, self._context), outcome))
+            raise too_late(runner, self.lookahead)
+        self._await(_Occupant(runner, self.lookahead, self._context), outcome)
+
+    def holds(self, callback: Callback) -> bool:
+        """Whether `callback` runs here, or is going to."""
+        return any(occupant.callback is callback for occupant in self._occupants())
+
+    def start(self, index: int) -> None:
+        """The next frame that the stage sees is number `index` of the stream."""
+        self.started = index
+        self._index = index
 
     def failure(self, error: Exception, frame_index: int) -> PluginError:
         """What `error`, raised while this stage ran, is called to the user."""
-        return _failure(self.name, error, frame_index)
+        return _failure(self.name, error, frame_index - self._delay)
 
     def skip(self) -> None:
         """A frame passes that the callback does not see."""
@@ -122,7 +137,7 @@ class Stage:
         """Back to the state after `prepare`."""
         while self._candidates:
             self._adopt()
-        self._index = 0
+        self.start(0)
         for delay in self._aux_delays.values():
             delay.reset()
         self._current.reset()
@@ -151,45 +166,76 @@ class Stage:
                 self._adopt()
             return self._current.run(frame, index, aux)
         candidate, outcome = self._candidates[0]
+        if candidate is self._current:  # back again, from one that did not stay
+            self._adopt()
+            return self._call_again(frame, index, aux)
+        back = len(self._candidates) > 1 and self._candidates[1][0] is self._current
         try:
-            weight = candidate.audition(frame, index, aux)
+            candidate.audition(frame, index, aux, back=back)
         except Exception as error:
             self._candidates.popleft()
-            if self.callback is candidate.runner.callback:
-                self.callback = self._current.runner.callback
+            if self.callback is candidate.callback:
+                self.callback = self._current.callback
             if outcome is not None:
                 outcome(_failure(candidate.runner.name, error, index))
-            return self._current.run(frame, index, aux)
+            return self._call_again(frame, index, aux)
         try:
             result = self._current.run(frame, index, aux)
         except Exception:
-            if weight > 0:
+            if candidate.weight > 0:
                 self._adopt()
             raise
         if result is not None and result is not frame:
             store(result, frame)
-        if weight > 0:
-            candidate.fade_over(frame)
-        if weight >= 1:
+        candidate.fade_over(frame)
+        if candidate.weight >= 1:
             self._adopt()
+        elif back and candidate.weight <= 0:
+            self._candidates.popleft()
+            if outcome is not None:
+                outcome(None)
         return None
 
+    def _call_again(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
+        return (self._exchange if self._candidates else self._current.run)(frame, index, aux)
+
+    def _occupants(self) -> list["_Occupant"]:
+        return [*(occupant for occupant, _ in list(self._candidates)), self._current]
+
+    def _await(self, occupant: "_Occupant", outcome: Outcome | None) -> None:
+        self.callback = occupant.callback
+        self._candidates.append((occupant, outcome))
+
     def _adopt(self) -> None:
-        self._current, outcome = self._candidates.popleft()
+        occupant, outcome = self._candidates[0]
+        if occupant is not self._current:
+            self._current.retired = True
+        self._current = occupant
+        self._candidates.popleft()  # at last: other threads find each in one place at least
         if outcome is not None:
             outcome(None)
 
 
 class _Occupant:
-    """A runner in a stage that delays frames by `delay`, whatever the runner's own lookahead is."""
+    """A runner in a stage that delays frames by `delay`, whatever the runner's own lookahead is.
+
+    Attributes:
+        callback: the runner's.
+        weight: its share of the output, while it is a candidate.
+        retired: another one has taken its place.
+    """
 
     def __init__(self, runner: Runner, delay: int, context: Context) -> None:
         shape = (context.channels, context.stft.bins)
         self.runner = runner
+        self.callback: Callback = runner.callback
+        self.weight = 0.0
+        self.retired = False
         missing = delay - runner.lookahead
         self._padding = FrameDelay(missing, shape, context.complex_dtype) if missing else None
         self._output = np.zeros(shape, context.complex_dtype)
         self._audition = delay + _PROBATION_FRAMES
+        self._fade = fade_frames(context)
         self._frames = 0
 
     def run(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
@@ -204,8 +250,10 @@ class _Occupant:
         frame[...] = late
         return None
 
-    def audition(self, frame: ComplexArray, index: int, aux: Aux) -> float:
-        """Runs on a copy of `frame`; the share of the output that it has by now. Raises what it raises."""
+    def audition(self, frame: ComplexArray, index: int, aux: Aux, *, back: bool) -> None:
+        """Runs on a copy of `frame`, and gets a greater weight, or a smaller one. Raises what it raises."""
+        if self.retired:
+            self._start_again()
         output = self._output
         output[...] = frame
         result = self.run(output, index, aux)
@@ -213,18 +261,26 @@ class _Occupant:
             store(result, output)
         if not np.isfinite(output).all():
             raise NotFiniteError
-        self._frames += 1
-        return min(1.0, max(0, self._frames - self._audition) / FADE_FRAMES)
+        self._frames += -1 if back else 1
+        self.weight = min(1.0, max(0, self._frames - self._audition) / self._fade)
 
     def fade_over(self, frame: ComplexArray) -> None:
-        """Mixes the output of the last audition into `frame`, with its share."""
-        weight = min(1.0, (self._frames - self._audition) / FADE_FRAMES)
-        frame *= 1 - weight
-        self._output *= weight
-        frame += self._output
+        """Mixes the output of the last audition into `frame`, with its weight."""
+        if self.weight > 0:
+            frame *= 1 - self.weight
+            self._output *= self.weight
+            frame += self._output
 
     def reset(self) -> None:
         self.runner.reset()
+        if self._padding is not None:
+            self._padding.reset()
+
+    def _start_again(self) -> None:
+        self.retired = False
+        self.weight = 0.0
+        self._frames = 0
+        self.runner.forget()
         if self._padding is not None:
             self._padding.reset()
 
@@ -236,3 +292,13 @@ def let_pass(_: ComplexArray) -> None:
 def _failure(name: str, error: Exception, frame_index: int) -> PluginError:
     what = str(error) if isinstance(error, BadFrameError) else f"raised {type(error).__name__}: {error}"
     return PluginError(name, frame_index, what)
+
+
+def too_late(runner: Runner, delay: int) -> PluginError:
+    """What to say of a lookahead that the stream has no delay for."""
+    return PluginError(
+        runner.name,
+        0,
+        f"looks {runner.lookahead} frames ahead, but a stream that has begun keeps its latency, and "
+        f"here there are {delay}: make a new stream with it",
+    )

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from effects import SleepsOnce, Tilt, identity
-from jack_server import HERE, RATE, Jackd, missing, program, tape
+from jack_server import HERE, RATE, Jackd, missing, program, tape, witnesses
 from strategies import Samples
 
 from rtstft import STFT, Processor
@@ -181,7 +181,7 @@ def test_device_thread_is_above_the_worker_on_a_server_that_gives_no_priority(
         running.end()
     if "not permitted" in str(events):
         pytest.skip("needs permission for real-time scheduling (ulimit -r)")
-    assert levels == [1, 1, 2]  # supervisor, worker, device
+    assert levels == [1, 2, 3]  # supervisor, worker, device
 
 
 @pytest.mark.parametrize("isolate", ["", ", isolate=True"])
@@ -519,3 +519,66 @@ def test_example_runs(example: str, jackd: Any) -> None:
     done = jackd().run(sys.executable, str(script), "--seconds", "1.5")
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.splitlines()[-1].split(" frames")[0]) > 100
+
+
+FX = """
+import rtstft
+
+class Fx(rtstft.Plugin):
+    level = rtstft.Param({level}, min=0.0, max=1.0)
+    def prepare(self, context):
+        {prepare}
+    def process(self, frame):
+        frame *= self.level{process}
+"""
+BROKEN = ({"prepare": "(("}, {"prepare": "raise OSError('gone')"}, {"process": " * float('nan')"})
+
+
+def save(path: Path, level: float, prepare: str = "pass", process: str = "") -> None:
+    """Saves a plugin as editors do: another file in the place of the old one."""
+    new = path.with_suffix(".new")
+    new.write_text(FX.format(level=level, prepare=prepare, process=process))
+    new.replace(path)
+
+
+def test_twenty_saves_are_heard_without_a_gap(jackd: Any, tmp_path: Path) -> None:
+    server = jackd(256)
+    path = tmp_path / "fx.py"
+    seconds, saves = 20.0, 20
+    code = (
+        "with rtstft.Stream('fx.py:Fx', rtstft.STFT(1024, 256), isolate=True, headroom_s=0.05,\n"
+        "        watch=True) as stream:\n"
+        "    say('runs', facts(stream))\n"
+        "    hear()\n"
+        "    say(facts(stream))\n"
+    )
+    for _ in range(TRIES):
+        save(path, 0.5)
+        with program(server, tmp_path, code) as running:
+            _, before = running.heard()
+            with witnesses() as standstills, tape(server, tmp_path, seconds) as found:
+                for i in range(saves):
+                    time.sleep(seconds / saves / 2)
+                    save(path, (0.25, 0.5)[i % 2], **(BROKEN[i // 6] if i % 6 == 5 else {}))
+                    time.sleep(seconds / saves / 2)
+            running.tell()
+            (after,) = running.heard()
+            running.end()
+        if not found["missed"] and max(standstills, default=0) < 256 / RATE * 1e3 / 2:
+            break
+    assert after["xruns"] == before["xruns"]
+    assert (after["dropped"], after["callback_errors"]) == (0, 0)
+    assert after["latency"] == before["latency"]
+    events = [event for event in after["events"] if "fx.py" in event or "Fx" in event]
+    assert sum("is new" in event for event in events) == saves - 2  # that of NaN was heard of later
+    assert sum("old fx.py:Fx stays" in event for event in events) == 2
+    assert sum("NaN or Inf" in event for event in events) == 1
+    # In every 20 ms it is what was sent, at this latency and some level between the two.
+    delay = before["latency"]["total"] - before["latency"]["input"] - before["latency"]["output"]
+    count = int(seconds * RATE) // 960 * 960
+    sent = found["sent"][:count, 0].reshape(-1, 960)
+    received = found["received"][delay : delay + count, 0].reshape(-1, 960)
+    level = (sent * received).sum(1) / (sent * sent).sum(1)
+    assert level.min() > 0.24
+    assert level.max() < 0.51
+    assert np.abs(received - level[:, np.newaxis] * sent).max() < 0.1

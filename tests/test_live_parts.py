@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import noise, seeds
 
-from rtstft import STFT, StreamError
+from rtstft import STFT, Chain, FrameInfo, StreamError
 from rtstft.cli import live
 from rtstft.live import FakeDuplex, Stats, Stream
 from rtstft.live.duplex import DeviceXruns, DuplexSettings
+from rtstft.live.engine import LiveEngine
+from rtstft.live.events import EventLog
 from rtstft.live.playout import FadeIn, Playout
 from rtstft.live.ring import Ring
 from rtstft.live.roundtrip import maximum_length_sequence, measure
@@ -236,3 +238,30 @@ def test_missing_portaudio_is_explained(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_live_command_names_bad_words(words: list[str], message: str, capsys: Any) -> None:
     assert rtstft("live", "--no-isolate", "--yes", *words) == 2
     assert message in capsys.readouterr().err
+
+
+def test_failure_of_a_callback_that_came_later_is_named_with_the_streams_frame() -> None:
+    def fails(frame: Any, info: FrameInfo) -> None:  # noqa: ARG001
+        if info.index == 100:
+            raise ValueError("no good")
+
+    chain = Chain()
+    engine = LiveEngine(
+        chain,
+        STFT(64, 16),
+        samplerate=1000,
+        channels=1,
+        blocksize=None,
+        on_overload="dry",
+        on_error="dry",
+        returns=True,
+        planner_effort="estimate",
+        events=EventLog(),
+    )
+    block = np.zeros((640, 1), "float32")
+    engine.run(block, block)
+    chain.append(fails)
+    for _ in range(2):
+        engine.run(block, block)
+    assert engine.first_error is not None
+    assert (engine.first_error.callback, engine.first_error.frame) == ("fails", 100)

@@ -59,6 +59,9 @@ def live(
     isolate: Annotated[
         bool, typer.Option("--isolate/--no-isolate", help="Process in a process of its own.")
     ] = True,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Take plugins anew when their files are saved.")
+    ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Built-in microphone to built-in loudspeaker: really.")
     ] = False,
@@ -96,6 +99,7 @@ def live(
         fade_in_s=_FADE_IN_S,
         reconnect=reconnect,
         flight_recorder_s=flight_recorder,
+        watch=watch,
         aux={name: int(spec) if spec.isdecimal() else spec for name, spec in options.parse_aux(aux).items()},
     )
     end = None if duration is None else time.monotonic() + duration

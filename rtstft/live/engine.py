@@ -187,6 +187,9 @@ class LiveEngine(Processor):
         super()._run_frames(due)
         self.frames += due
 
+    def _rejected(self, error: PluginError) -> None:
+        self._events.add(str(error))
+
     def _end_frame(self, frame: ComplexArray) -> None:
         if not self.bypass:
             probe_s = sum(guard.probe_s for guard in self._present) if self.probing else 0.0

@@ -121,7 +121,7 @@ class Guard:
             self._failed(error)
 
     def _failed(self, error: Exception) -> None:
-        failure = self.stage.failure(error, self._index)
+        failure = self.stage.failure(error, self.stage.started + self._index)
         failure.__cause__ = error
         self._supervisor.failed(failure)
         self._supervisor.calling = ""
@@ -132,4 +132,4 @@ class Guard:
         try:
             self.stage.forget()
         except Exception as error:
-            self._supervisor.failed(self.stage.failure(error, self._index))
+            self._supervisor.failed(self.stage.failure(error, self.stage.started + self._index))

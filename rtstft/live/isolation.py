@@ -118,6 +118,16 @@ class IsolatedStream:
         """As LocalStream's."""
         self._ask("call", "set", which, values)
 
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        """As LocalStream's."""
+        parameters: list[dict[str, Any]] = self._get("parameters")
+        return parameters
+
+    def edit(self, change: str, *arguments: Any) -> None:
+        """As LocalStream's."""
+        self._ask("call", "edit", change, *arguments, timeout=_START_S)
+
     def start(self) -> None:
         """As LocalStream's."""
         self._ask("call", "start", timeout=_START_S)
@@ -146,6 +156,7 @@ class IsolatedStream:
                 "events": (),
                 "latency": self._latency,
                 "bypass": False,
+                "parameters": [],
             }
             failure = None
             try:

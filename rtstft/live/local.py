@@ -2,20 +2,22 @@
 
 import atexit
 import threading
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+from rtstft.chain import Chain
 from rtstft.errors import RtstftError, StreamError
 from rtstft.live.duplex import DeviceXruns, Duplex
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
 from rtstft.live.monitor import Listener, Monitor
-from rtstft.live.priority import CalmCollector, raise_priority
+from rtstft.live.priority import SUPERVISOR, CalmCollector, raise_priority
 from rtstft.live.session import Session
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import AuxSources, SampleSource
 from rtstft.live.stats import Counts, Latency, Stats
+from rtstft.live.watch import Watcher
+from rtstft.loading import load, specs_of
 
 _TICK_S = 0.005
 _RETRY_S = 0.25
@@ -32,7 +34,7 @@ class LocalStream:
     def __init__(
         self,
         settings: StreamSettings,
-        callbacks: Iterable[Any],
+        chain: Chain,
         duplex: Duplex,
         listener: Listener | None = None,
     ) -> None:
@@ -41,7 +43,7 @@ class LocalStream:
         self._events = EventLog()
         self._aux = AuxSources(settings.played_aux, settings.samplerate)
         self._engine = LiveEngine(
-            callbacks,
+            chain,
             settings.geometry,
             samplerate=settings.samplerate,
             channels=settings.channels,
@@ -69,13 +71,18 @@ class LocalStream:
         self._stuck = False  # a worker of a past session has not come back from a callback
         self._used = False  # it has been started
         self._closed = False
-        self._monitor = Monitor(settings, callbacks, self._events)
+        self._chain = chain
+        self._watcher: Watcher | None = None
+        self._monitor = Monitor(settings, chain, self._events)
         if listener is not None:
             self._monitor.add(listener)
         try:
+            if settings.watch:
+                self._watcher = Watcher(specs_of(settings.callbacks), chain, self._events)
             self._new_session(settings.fade_in_s)
         except BaseException:
             self._close_source()
+            self._close_watcher()
             self._monitor.close(keep=False)
             raise
 
@@ -158,6 +165,19 @@ class LocalStream:
             raise StreamError("the stream is closed: make a new one")
         self._engine.set(which, values)
 
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        """Name and parameters of each callback."""
+        return self._engine.parameters()
+
+    def listen(self, listener: Listener) -> None:
+        """Calls `listener` with what goes in and out from now on."""
+        self._monitor.add(listener)
+
+    def edit(self, change: str, *arguments: Any) -> None:
+        """Calls a method of the chain of callbacks; a callback among the arguments may be a spec."""
+        getattr(self._chain, change)(*(load(a) if isinstance(a, str) else a for a in arguments))
+
     def start(self) -> None:
         """Starts the device; returns once it runs."""
         with self._steering:
@@ -215,6 +235,7 @@ class LocalStream:
                 return
             self._closed = True
             atexit.unregister(self.close)
+            self._close_watcher()
             self.stop()
             try:
                 self._end_session()  # of a stream that never started
@@ -263,7 +284,7 @@ class LocalStream:
                 self._past, self._past_xruns, self._session = self._counts, self._xruns, None
 
     def _supervise(self) -> None:
-        raise_priority()  # the worker waits for this thread when it holds the interpreter lock
+        raise_priority(SUPERVISOR)
         try:
             while not self._stopping.wait(_TICK_S):
                 session = self._session
@@ -337,6 +358,11 @@ class LocalStream:
                 {"callbacks": engine.parameters(), "bypass": engine.bypass},
             ),
         )
+
+    def _close_watcher(self) -> None:
+        watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
 
     def _close_source(self) -> None:
         source, self._source = self._source, None

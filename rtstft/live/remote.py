@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from rtstft.errors import RtstftError, StreamError
 from rtstft.live.local import LocalStream
-from rtstft.live.priority import raise_priority
+from rtstft.live.priority import SUPERVISOR, raise_priority
 from rtstft.loading import load_all
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 _SWITCH_INTERVAL_S = 0.001
+_LASTING = ("blocksize", "stats", "events", "latency", "bypass", "parameters")
 
 
 def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
@@ -35,8 +36,7 @@ def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
         connection.send((0, True, _portable(error)))
         return
     try:
-        # The worker waits for this thread when it holds the lock: it must not be put aside meanwhile.
-        raise_priority()
+        raise_priority(SUPERVISOR)
         connection.send((0, False, stream.latency))
         number = _serve_until_close(connection, stream)
     except OSError:  # the program that made the stream has ended
@@ -47,7 +47,7 @@ def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
         stream.close()
     except Exception as error:
         failure = _portable(error)
-    known = {name: getattr(stream, name) for name in ("blocksize", "stats", "events", "latency", "bypass")}
+    known = {name: getattr(stream, name) for name in _LASTING}
     known["error"] = None if stream.error is None else _portable(stream.error)
     with suppress(OSError):
         connection.send((number, False, (known, failure)))

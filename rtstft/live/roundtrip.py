@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rtstft.chain import Chain
 from rtstft.errors import StreamError
 from rtstft.live.duplex import Duplex
 from rtstft.live.local import LocalStream
@@ -69,7 +70,7 @@ def measure(settings: StreamSettings, duplex: Duplex) -> RoundTrip:
         captured.append(dry[:, 0])
         played.append(wet[:, 0])
 
-    stream = LocalStream(settings.listening_to(source), [], duplex, listen)
+    stream = LocalStream(settings.listening_to(source), Chain(), duplex, listen)
     try:
         budget = stream.latency
         stream.start()

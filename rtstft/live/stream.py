@@ -3,20 +3,21 @@
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from rtstft.errors import RtstftError
+from rtstft.errors import AudioError, RtstftError, StreamError
 from rtstft.geometry import STFT
 from rtstft.live.duplex import DeviceName, Duplex
 from rtstft.live.engine import OnError, OnOverload
 from rtstft.live.events import Event
+from rtstft.live.feed import Feed
 from rtstft.live.isolation import IsolatedStream
 from rtstft.live.local import LocalStream
 from rtstft.live.portaudio import PortAudioDuplex
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import SourceSpec
 from rtstft.live.stats import Latency, Stats
-from rtstft.loading import load_all
+from rtstft.loading import load_all, specs_of
 from rtstft.plugin import Callback
 
 
@@ -33,7 +34,8 @@ class Stream:
             input("Enter ends it")
 
     Args:
-        callbacks: as for `Processor`, or names, 'file.py:name' or 'package.module:name'. With
+        callbacks: as for `Processor`, or named: a plugin of `rtstft plugins`, 'file.py:name' or
+            'package.module:name', with parameters behind: 'gain:gain_db=-6'; or a preset file. With
             `output=False` what they return is ignored.
         geometry: the transform.
         device: index, part of a name, or None for the system's default; a pair for input and output.
@@ -68,7 +70,11 @@ class Stream:
         flight_recorder_folder: where to.
         planner_effort: as for `Processor`.
         aux: auxiliary inputs by name: a number of further channels of the device's input (in this order,
-            behind those of the signal), or a sound file or array to play, once, from the start on.
+            behind those of the signal), a sound file or array to play, once, from the start on, or
+            a `rtstft.live.Feed` that another stream or thread fills (not with `isolate`).
+        watch: when a file that callbacks were named by is saved, put them in anew, crossfaded and at the
+            same latency, with the parameters that were set; what does not work is an event, and the old
+            one goes on. Needs the extra `watch`.
         duplex: another device than the system's, such as a `rtstft.live.FakeDuplex`.
 
     Raises:
@@ -102,9 +108,11 @@ class Stream:
         flight_recorder_s: float = 0.0,
         flight_recorder_folder: str | PathLike[str] = ".",
         planner_effort: str = "estimate",
-        aux: Mapping[str, int | SourceSpec] | None = None,
+        aux: Mapping[str, int | SourceSpec | Feed] | None = None,
+        watch: bool = False,
         duplex: Duplex | None = None,
     ) -> None:
+        callbacks = specs_of(callbacks)
         settings = StreamSettings(
             callbacks=callbacks,
             geometry=geometry,
@@ -127,10 +135,13 @@ class Stream:
             flight_recorder_folder=flight_recorder_folder,
             planner_effort=planner_effort,
             aux=aux or {},
+            watch=watch,
         )
         device_or_fake = PortAudioDuplex() if duplex is None else duplex
         self._stream: LocalStream | IsolatedStream
         if isolate:
+            if any(isinstance(spec, Feed) for spec in settings.aux.values()):
+                raise AudioError("aux= has a Feed, which another process cannot read: leave isolate out")
             self._stream = IsolatedStream(settings, device_or_fake)
         else:
             self._stream = LocalStream(settings, load_all(callbacks), device_or_fake)
@@ -181,6 +192,44 @@ class Stream:
             StreamError: none of the plugins, or more than one, has such an attribute.
         """
         self._stream.set(plugin, values)
+
+    def send(self, feed: Feed, *, dry: bool = False) -> None:
+        """Fills the auxiliary input of another stream with what goes out of this one, or comes in (dry).
+
+        Raises:
+            StreamError: this stream is isolated: its samples are in another process.
+        """
+        if not isinstance(self._stream, LocalStream):
+            raise StreamError("an isolated stream cannot feed another one: leave isolate out")
+        self._stream.listen(lambda heard, played: feed.put(heard if dry else played))
+
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        """Of each callback, in order: `{"callback": name, "parameters": {name: value}}`."""
+        return self._stream.parameters
+
+    def insert(self, index: int, callback: Callback | str) -> None:
+        """Puts a callback in front of the one at `index`, crossfaded.
+
+        As the other changes of the row, it may be asked for while the stream runs. What fails in its
+        first frames is an event, and is taken out again.
+
+        Raises:
+            CallbackError, PluginError: it cannot be loaded or prepared, or would add to the latency.
+        """
+        self._stream.edit("insert", index, callback)
+
+    def replace(self, index: int, callback: Callback | str) -> None:
+        """Puts a callback in the place of the one at `index`; as `insert`."""
+        self._stream.edit("__setitem__", index, callback)
+
+    def remove(self, index: int) -> None:
+        """Takes out the callback at `index`, crossfaded; its lookahead stays in the latency."""
+        self._stream.edit("__delitem__", index)
+
+    def reorder(self, order: Iterable[int]) -> None:
+        """Puts the callbacks into another order, named by their present indexes, each once."""
+        self._stream.edit("reorder", list(order))
 
     def start(self) -> None:
         """Starts; returns once the device runs. StreamError if it does not."""

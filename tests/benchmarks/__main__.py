@@ -2,22 +2,35 @@
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import convolve
 import engine
 import files
 import live
+import noise_reduction
+import plugins
 import startup
 from harness import Row, environment
+
+PARTS: dict[str, Callable[[argparse.Namespace], Row]] = {
+    "engine": lambda options: engine.run(quick=options.quick),
+    "files": lambda options: files.run(quick=options.quick, minutes=options.minutes),
+    "startup": lambda options: startup.run(quick=options.quick),
+    "live": lambda options: live.run(quick=options.quick),
+    "plugins": lambda options: plugins.run(quick=options.quick),
+    "convolve": lambda options: convolve.run(quick=options.quick),
+    "denoise": lambda options: noise_reduction.run(quick=options.quick, audio=options.audio),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python tests/benchmarks", description=__doc__)
-    parser.add_argument(
-        "--only", choices=["engine", "files", "startup", "live"], help="one part instead of all"
-    )
+    parser.add_argument("--only", choices=PARTS, help="one part instead of all")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, shorter signals")
     parser.add_argument("--minutes", type=float, help="length of the file (default 10; 1 with --quick)")
+    parser.add_argument("--audio", type=Path, help="folder with the folders speech and noise, for denoise")
     parser.add_argument(
         "--json", type=Path, default=Path("rtstft-benchmark.json"), help="default: %(default)s"
     )
@@ -25,14 +38,8 @@ def main() -> None:
 
     results: Row = {"environment": environment()}
     print(json.dumps(results["environment"]))
-    if options.only in (None, "engine"):
-        results["engine"] = engine.run(quick=options.quick)
-    if options.only in (None, "files"):
-        results["files"] = files.run(quick=options.quick, minutes=options.minutes)
-    if options.only in (None, "startup"):
-        results["startup"] = startup.run(quick=options.quick)
-    if options.only in (None, "live"):
-        results["live"] = live.run(quick=options.quick)
+    for name in PARTS if options.only is None else [options.only]:
+        results[name] = PARTS[name](options)
     options.json.write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nwritten to {options.json}")
 

@@ -25,6 +25,9 @@ PACKAGES = (
     "soundfile",
     "sounddevice",
     "rtmixer",
+    "noisereduce",
+    "pesq",
+    "pystoi",
 )
 
 

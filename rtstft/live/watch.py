@@ -1,0 +1,110 @@
+"""Watcher: puts plugins into a running stream anew when their files are saved."""
+
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rtstft.chain import Chain
+from rtstft.errors import CallbackError, MissingExtraError, ParameterError
+from rtstft.live.events import EventLog
+from rtstft.loading import is_preset, reload, source_of
+from rtstft.plugin import Plugin
+
+_DEBOUNCE_MS = 100
+
+
+class Watcher:
+    """Watches the files that callbacks come from, in a thread of its own, until it is closed.
+
+    When one is saved, what comes from it is made anew and takes the old one's place in the chain,
+    with the parameters that were set and that it still has. Where that fails, the old one stays, and an
+    event says why.
+
+    Args:
+        specs: what the chain was made of, in its order; those that name files are watched.
+        chain: made of them.
+        events: where to report.
+
+    Raises:
+        CallbackError: none of the specs names a file.
+        MissingExtraError: watchfiles is not installed.
+    """
+
+    def __init__(self, specs: Iterable[object], chain: Chain, events: EventLog) -> None:
+        try:
+            import watchfiles
+        except ImportError as error:
+            raise MissingExtraError("watching files needs watchfiles: pip install 'rtstft[watch]'") from error
+        self._watchfiles = watchfiles
+        self._chain = chain
+        self._events = events
+        # Of each, the newest and the one before: the chain goes back to that if the newest fails at once.
+        self._watched: list[tuple[Path, str, list[Any]]] = [
+            (file, spec, [callback])
+            for spec, callback in zip(specs, chain)
+            if isinstance(spec, str) and (file := source_of(spec)) is not None
+        ]
+        if not self._watched:
+            raise CallbackError(
+                f"watch=True, but none of {list(chain)} was named by its file, such as 'file.py:Name'"
+            )
+        self._stopping = threading.Event()
+        self._watching = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="rtstft watcher", daemon=True)
+        self._thread.start()
+        self._watching.wait(2.0)
+
+    def close(self) -> None:
+        """Stops watching."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        files = {file for file, *_ in self._watched}
+        # Folders, for editors put another file in the place of the old one.
+        changes = self._watchfiles.watch(
+            *{file.parent for file in files},
+            watch_filter=lambda _, path: Path(path) in files,
+            debounce=_DEBOUNCE_MS,
+            stop_event=self._stopping,
+            rust_timeout=_DEBOUNCE_MS,
+            yield_on_timeout=True,
+            recursive=False,
+            raise_interrupt=False,
+        )
+        for change in changes:
+            self._watching.set()
+            for file in {Path(path) for _, path in change}:
+                if file.is_file():  # as it is not while an editor exchanges it
+                    self._renew(file)
+
+    def _renew(self, file: Path) -> None:
+        for of, spec, versions in self._watched:
+            here = [(i, one) for i, one in enumerate(self._chain) if any(one is v for v in versions)]
+            if of != file or not here:  # it may have been taken out
+                continue
+            place, old = here[0]
+            try:
+                new = _like(old, reload(spec), spec)
+                self._chain[place] = new
+            except Exception as error:
+                self._events.add(f"{file.name} was saved, but the old {spec} stays: {error}")
+            else:
+                versions[:] = [new, old]
+                self._events.add(f"{file.name} was saved: {spec} is new")
+
+
+def _like(old: Any, new: Any, spec: str) -> Any:
+    """`new` with those parameters of `old` that were set, where it still takes them."""
+    if isinstance(old, Plugin) and isinstance(new, Plugin) and not is_preset(spec):
+        for name, value in old.parameter_values:
+            if name in new.params and value != old.params[name].default:
+                with suppress(ParameterError):
+                    new.set(**{name: value})
+        for name, course in old.parameter_values.curves.items():
+            if name in new.params:
+                with suppress(ParameterError):
+                    new.automate(name, course)
+    return new

@@ -1,0 +1,44 @@
+"""Width: makes a stereo signal wider or narrower."""
+
+import numpy as np
+
+from rtstft.params import Param
+from rtstft.plugin import Context, Plugin
+from rtstft.plugins import _range
+from rtstft.plugins._stereo import check_stereo
+from rtstft.types import ComplexArray
+
+
+class Width(Plugin):
+    """Scales the difference of left and right between two frequencies; their sum stays as it is.
+
+    At 0 that range is mono, at 1 unchanged, at 2 the difference is twice as large. Needs two channels,
+    left and right. Edges are a third of an octave wide.
+
+    Algorithm: middle (L + R) / 2 and side (L - R) / 2, the side scaled, bin by bin.
+    Cost: three operations a bin, 2.5 us at 1024/256 stereo. Latency: none.
+    """
+
+    width = Param(1.0, min=0.0, max=4.0, smooth_s=0.02, doc="0 is mono, 1 leaves it, 2 doubles the sides")
+    low_hz = Param(0.0, min=0.0, max=200_000.0, doc="lower end of what is changed")
+    high_hz = Param(200_000.0, min=0.0, max=200_000.0, doc="upper end of what is changed")
+
+    def prepare(self, context: Context) -> None:
+        """Allocates."""
+        check_stereo(self, context)
+        self._context = context
+        self._factors = np.zeros(context.stft.bins, context.dtype)
+        self._change = np.zeros(context.stft.bins, context.complex_dtype)
+
+    def update(self) -> None:
+        """Makes the factors of all bins."""
+        weights = _range.between(self._context, self.low_hz, self.high_hz)
+        self._factors[...] = weights * ((self.width - 1) / 2)
+
+    def process(self, frame: ComplexArray) -> None:
+        """Adds to the left what is taken from the right, in place."""
+        left, right = frame
+        np.subtract(left, right, out=self._change)
+        self._change *= self._factors
+        left += self._change
+        right -= self._change

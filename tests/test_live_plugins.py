@@ -1,0 +1,276 @@
+"""Plugins live: hot reload, changes of the row, auxiliary inputs."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from strategies import Samples
+
+from rtstft import STFT, AudioError, CallbackError, MissingExtraError, Plugin, Stream
+from rtstft.live import FakeDuplex, Feed
+
+GEOMETRY = STFT(64, 16)
+BLOCK = 16
+RATE = 4_800
+
+PLUGIN = """
+import numpy as np
+import rtstft
+
+class Fx(rtstft.Plugin):
+    lookahead = {lookahead}
+    level = rtstft.Param({level}, min=0.0, max=8.0)
+    {param} = rtstft.Param(1.0)
+
+    def prepare(self, context):
+        {prepare}
+
+    def process(self, frame):
+        {process}
+        frame *= self.level
+"""
+
+
+def written(path: Path, **parts: Any) -> Path:
+    """Saves a plugin as editors do: another file in the place of the old one."""
+    defaults = {"lookahead": 0, "level": 0.5, "param": "other", "prepare": "pass", "process": "pass"}
+    new = path.with_suffix(".new")
+    new.write_text(PLUGIN.format(**{**defaults, **parts}))
+    new.replace(path)
+    return path
+
+
+class Player:
+    """Plays ones through a stream, block by block, and says what comes out in the end."""
+
+    def __init__(self, stream: Stream, fake: FakeDuplex) -> None:
+        self.stream = stream
+        self.fake = fake
+        self.out: list[Samples] = []
+
+    def play(self, blocks: int = 1) -> Samples:
+        for _ in range(blocks):
+            self.out.append(self.fake.tick(np.ones((BLOCK, 1), np.float32)))
+            self.fake.settle()
+        return self.out[-1][:, 0]
+
+    def until(self, event: str) -> None:
+        """Plays until an event of this text has come; a watchdog ends what never comes."""
+        seen = len([e for e in self.stream.events if event in e.text])
+        for _ in range(20_000):
+            self.play()
+            self.stream.wait(0.001)
+            if len([e for e in self.stream.events if event in e.text]) > seen:
+                return
+        raise AssertionError(f"no event {event!r} in {self.stream.events}")
+
+
+@pytest.fixture
+def playing() -> Any:
+    """Starts a stream of some callbacks on a fake device."""
+    opened: list[Stream] = []
+
+    def start(*callbacks: Any) -> Player:
+        fake = FakeDuplex(blocksize=BLOCK)
+        stream = Stream(list(callbacks), GEOMETRY, samplerate=RATE, headroom_s=0.01, watch=True, duplex=fake)
+        opened.append(stream)
+        stream.start()
+        return Player(stream, fake)
+
+    yield start
+    for stream in opened:
+        stream.close()
+
+
+def test_saved_file_is_taken_over_at_the_same_latency(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py")
+    player = playing(f"{path}:Fx")
+    latency = player.stream.latency
+    assert np.allclose(player.play(20), 0.5, atol=1e-5)
+    written(path, level=0.25)
+    player.until("is new")
+    assert np.allclose(player.play(30), 0.25, atol=1e-5)
+    assert player.stream.latency == latency
+    out = np.concatenate(player.out)[20 * BLOCK :, 0]
+    assert out.min() > 0.25 - 1e-5  # never silence
+    assert np.abs(np.diff(out)).max() < 0.05  # crossfaded
+
+
+def test_parameters_that_were_set_survive(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py")
+    player = playing(f"{path}:Fx:level=2")
+    player.stream.set(other=0.75)
+    player.play(20)
+    written(path, level=0.25, param="another")
+    player.until("is new")
+    assert np.allclose(player.play(30), 2, atol=1e-4)
+    (row,) = player.stream.parameters
+    assert row["parameters"]["level"] == 2
+    assert row["parameters"]["another"] == 1
+    assert "other" not in row["parameters"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "event"),
+    [
+        ({"prepare": "raise ValueError('no')"}, "stays.*prepare raised ValueError: no"),
+        ({"process": "raise ValueError('no')"}, "Fx.*raised ValueError: no"),
+        ({"process": "frame[...] = np.nan"}, "Fx.*NaN"),
+        ({"prepare": "(("}, "stays.*SyntaxError"),
+        ({"level": 9.0}, "stays.*default=9.0, expected a number from 0 to 8"),
+        ({"lookahead": 2}, "stays.*looks 2 frames ahead"),
+    ],
+    ids=["prepare", "process", "NaN", "syntax", "default", "lookahead"],
+)
+def test_what_does_not_work_leaves_the_old_one_playing(
+    broken: dict[str, Any], event: str, playing: Callable[..., Player], tmp_path: Path
+) -> None:
+    path = written(tmp_path / "fx.py")
+    player = playing(f"{path}:Fx")
+    player.play(20)
+    written(path, **broken)
+    player.until("fx.py was saved")
+    assert np.allclose(player.play(40)[-1], 0.5, atol=1e-5)
+    assert np.allclose(np.concatenate(player.out)[20 * BLOCK :], 0.5, atol=1e-5)
+
+    assert any(re.search(event, e.text) for e in player.stream.events), player.stream.events
+    assert player.stream.stats.callback_errors == 0
+    written(path, level=0.25)
+    player.until("is new")
+    assert np.allclose(player.play(40), 0.25, atol=1e-5)
+
+
+def test_one_of_several_is_exchanged(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py", level=0.5)
+    player = playing("gain:gain_db=6", f"{path}:Fx", "gain:gain_db=-6")
+    player.play(20)
+    written(path, level=0.25)
+    player.until("is new")
+    assert np.allclose(player.play(40), 0.25, atol=1e-4)
+    assert [row["callback"] for row in player.stream.parameters] == ["Gain", "Fx", "Gain"]
+
+
+def test_function_is_reloaded(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path = tmp_path / "fx.py"
+    path.write_text("def fx(frame):\n    frame *= 0.5\n")
+    player = playing(f"{path}:fx")
+    assert np.allclose(player.play(20), 0.5, atol=1e-5)
+    path.write_text("def fx(frame):\n    frame *= 0.125\n")
+    player.until("is new")
+    assert np.allclose(player.play(40), 0.125, atol=1e-5)
+
+
+def test_preset_is_reloaded(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path = tmp_path / "voice.toml"
+    path.write_text('plugin = "gain"\nparameters.gain_db = -6.0\n')
+    player = playing(str(path))
+    assert np.allclose(player.play(20), 10 ** (-6 / 20), atol=1e-5)
+    path.write_text('[[chain]]\nplugin = "gain"\nparameters.gain_db = -20.0\n')
+    player.until("is new")
+    assert np.allclose(player.play(40), 0.1, atol=1e-5)
+
+
+def test_watching_needs_a_file() -> None:
+    with pytest.raises(CallbackError, match=r"watch=True.*named by its file"):
+        Stream("gain", GEOMETRY, samplerate=RATE, watch=True, duplex=FakeDuplex(blocksize=BLOCK))
+
+
+def test_missing_watchfiles_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py")
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    with pytest.raises(MissingExtraError, match=r"rtstft\[watch\]"):
+        Stream(f"{path}:Fx", GEOMETRY, samplerate=RATE, watch=True, duplex=FakeDuplex(blocksize=BLOCK))
+
+
+def test_row_is_edited_while_it_plays() -> None:
+    fake = FakeDuplex(blocksize=BLOCK)
+    with Stream("gain:gain_db=-20", GEOMETRY, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream:
+        player = Player(stream, fake)
+        assert np.allclose(player.play(20), 0.1, atol=1e-5)
+        stream.insert(0, "gain:gain_db=-6.0206")
+        assert np.allclose(player.play(40), 0.05, atol=1e-5)
+        stream.replace(1, "gain:gain_db=0")
+        assert np.allclose(player.play(40), 0.5, atol=1e-5)
+        stream.reorder([1, 0])
+        player.play()
+        assert [row["parameters"]["gain_db"] for row in stream.parameters] == [0, pytest.approx(-6.0206)]
+        stream.remove(1)
+        assert np.allclose(player.play(40), 1, atol=1e-5)
+        assert stream.stats.callback_errors == 0
+
+
+class Voice(Plugin):
+    """Takes its own from an auxiliary input."""
+
+    aux = ("voice",)
+
+    def process(self, frame: Any, info: Any, aux: Any) -> None:  # noqa: ARG002
+        frame[...] = aux["voice"]
+
+
+def test_another_stream_is_an_auxiliary_input() -> None:
+    feed = Feed(RATE, delay_s=0.05)
+    there, here = FakeDuplex(blocksize=BLOCK), FakeDuplex(blocksize=BLOCK)
+    options: dict[str, Any] = {"samplerate": RATE, "headroom_s": 0.01}
+    ones = np.ones((BLOCK, 1), np.float32)
+    with (
+        Stream([], GEOMETRY, duplex=there, **options) as other,
+        Stream(Voice(), GEOMETRY, aux={"voice": feed}, duplex=here, **options) as stream,
+    ):
+        other.send(feed)
+        for _ in range(120):
+            there.tick(0.25 * ones)
+            there.settle()
+            out = here.tick(ones)
+            here.settle()
+        assert np.allclose(out, 0.25, atol=1e-5)
+        assert (feed.missing, feed.lost) == (0, 0)
+        assert stream.stats.callback_errors == 0
+
+
+def test_feed_counts_what_is_missing_and_lost() -> None:
+    feed = Feed(100, channels=2, delay_s=0.1)
+    out = np.ones((8, 2), np.float32)
+    feed.fill(out)
+    assert feed.missing == 0  # it has not begun
+    assert not out.any()
+    feed.put(np.full((20, 2), 0.5, np.float32))
+    taken = []
+    for _ in range(5):
+        feed.fill(out)
+        taken.append(out.copy())
+    given = np.concatenate(taken)[:, 0]
+    assert list(given[:30]) == [0] * 10 + [0.5] * 20
+    assert not given[30:].any()
+    assert feed.missing == 2
+    feed.put(np.ones((2000, 2), np.float32))
+    assert feed.lost > 1000
+    with pytest.raises(AudioError, match=r"expected \(n, 2\)"):
+        feed.put(out[:, 0])
+
+
+def test_isolated_streams_and_feeds_do_not_go_together() -> None:
+    feed = Feed(RATE)
+    with pytest.raises(AudioError, match="leave isolate out"):
+        Stream("gain", GEOMETRY, aux={"voice": feed}, isolate=True, duplex=FakeDuplex(blocksize=BLOCK))
+
+
+@pytest.mark.parametrize("headroom_s", [0, 0.01])
+def test_further_channels_and_files_are_auxiliary_inputs(headroom_s: float) -> None:
+    for aux, ticked in (({"voice": 1}, 2), ({"voice": np.full((4000, 1), 0.5, np.float32)}, 1)):
+        fake = FakeDuplex(blocksize=BLOCK)
+        with Stream(
+            Voice(), GEOMETRY, samplerate=RATE, headroom_s=headroom_s, aux=aux, duplex=fake
+        ) as stream:
+            block = np.tile(np.array([1, 0.5], np.float32)[:ticked], (BLOCK, 1))
+            for _ in range(30):
+                out = fake.tick(block)
+                if headroom_s:
+                    fake.settle()
+            assert out.shape == (BLOCK, 1)
+            assert np.allclose(out, 0.5, atol=1e-5)
+            assert stream.stats.callback_errors == 0
