@@ -1,7 +1,6 @@
 """Stretcher: a stream made faster or slower, its pitch unchanged."""
 
 import math
-from cmath import isfinite
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -139,6 +138,13 @@ class Stretcher:
         )
         self._forward()
         frame, regions = self._frame, self._regions
+        if not np.isfinite(frame).all():
+            self._ended = True
+            raise AudioError(
+                f"NaN or Inf (or values near the limit of {self.dtype}) in the input between samples "
+                f"{max(self._place, 0)} and {self._place + self._width}: replace them, for instance with "
+                f"numpy.nan_to_num"
+            )
         hop = self._place - self._last_place
         regions.analyse(frame, hop)
         angles = self._rotation.advance(regions, (self._hop - hop) * self._turn_per_sample)
@@ -148,14 +154,8 @@ class Stretcher:
         phasors[...] = turns
         np.take(phasors, regions.owner, out=self._factors, mode="clip")
         frame *= self._factors
-        ((backward, probe),) = self._synthesis.reserve(1)
+        ((backward, _),) = self._synthesis.reserve(1)
         backward()
-        if not isfinite(probe()):
-            self._ended = True
-            raise AudioError(
-                f"NaN or Inf (or values near the limit of {self.dtype}) in the input between samples "
-                f"{max(self._place, 0)} and {self._place + self._width}"
-            )
         self._synthesis.overlap_add()
         self._index += 1
         self._last_place, self._place = self._place, self._place_of(self._index)
@@ -192,7 +192,11 @@ def check_rate(rate: float) -> float:
     return float(rate)
 
 
-def geometry_for(rate: float, samplerate: float) -> STFT:
-    """A window of about 43 ms, 2048 samples at 48 kHz, and frames a quarter of it apart or less."""
-    n_fft = 128 * max(1, round(samplerate * 2048 / 48_000 / 128))
-    return STFT(n_fft, n_fft // math.ceil(4 * max(1.0, check_rate(rate))))
+def geometry_for(rate: float, samplerate: float, n_fft: int | None = None) -> STFT:
+    """Frames a quarter of the window apart or less, in output and input.
+
+    The window has `n_fft` samples; by default it lasts about 43 ms, 2048 samples at 48 kHz.
+    """
+    if n_fft is None:
+        n_fft = 128 * max(1, round(samplerate * 2048 / 48_000 / 128))
+    return STFT(n_fft, max(1, n_fft // math.ceil(4 * max(1.0, check_rate(rate)))))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from rtstft.errors import GeometryError
 from rtstft.geometry import STFT
+from rtstft.plugins._power import power_of
 from rtstft.types import ComplexArray, RealArray
 
 Indices = NDArray[np.intp]
@@ -89,9 +90,7 @@ class Regions:
         """The next frame, shape (channels, bins), `hop` samples after the last; not changed."""
         self._now, self._before = self._before, self._now
         squares, more = self._squares
-        np.square(frame.real, out=squares)
-        np.square(frame.imag, out=more)
-        squares += more
+        power_of(frame, squares, more)
         np.add.reduce(squares, axis=0, out=self._now.bins)
         self._find_peaks()
         self._divide()
@@ -105,9 +104,10 @@ class Regions:
     def _find_peaks(self) -> None:
         is_peak = self._is_peak
         self._now.find_peaks(is_peak)
-        # The first of the largest bins is one: there is always a peak.
-        self.count = count = int(np.count_nonzero(is_peak))
+        count = int(np.count_nonzero(is_peak))
         np.compress(is_peak, self._bins, out=self.peaks[:count])
+        # The first of the largest bins is always one; only where there is NaN is there none.
+        self.count = max(1, count)
 
     def _divide(self) -> None:
         """Regions meet at the least bin between two peaks, which belongs to the upper one."""
