@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sounds import amplitude_of, cents, formant_error_db, measure_sine, partials, sine, vowel
 from strategies import Samples, noise
-from vowels import amplitude_of, cents, formant_error_db, measure_sine, partials, sine, vowel
 
 from rtstft import STFT, GeometryError, Plugin, PluginError, Processor
 from rtstft.plugins.harmonize import Harmonize
@@ -118,6 +118,16 @@ def test_channels_keep_level_and_phase_to_each_other() -> None:
     wanted = 500 * 2 ** (5 / 12)
     left_phase, right_phase = (amplitude_of(turned[:, c], wanted, RATE) for c in (0, 1))
     assert abs(np.angle(right_phase / left_phase) - np.pi / 2) < 1e-3
+
+
+def test_each_channel_may_have_a_tone_of_its_own() -> None:
+    frequencies = (450.0, 1320.0, 700.0)
+    x = np.column_stack([sine(f, 16_000, RATE) for f in frequencies])
+    y = through(Pitch(semitones=3.0), x)[6000:]
+    for channel, frequency in enumerate(frequencies):
+        found, snr, _ = measure_sine(y[:, channel], frequency * 2 ** (3 / 12), RATE)
+        assert abs(cents(found, frequency * 2 ** (3 / 12))) < 0.1
+        assert snr > 60
 
 
 def test_no_interval_changes_nothing() -> None:

@@ -12,8 +12,8 @@ import soundfile
 from command import rtstft as command
 from hypothesis import given
 from hypothesis import strategies as st
+from sounds import amplitude_of, cents, consistency_db, measure_sine, sine, syllables, vowel
 from strategies import Samples, blocks_of, channel_counts, dtypes, noise, partitions, seeds
-from vowels import amplitude_of, cents, measure_sine, sine, vowel
 
 import rtstft
 from rtstft import STFT, AudioError, FileError, FileProgress, GeometryError, StreamError
@@ -80,36 +80,10 @@ def test_window_lasts_as_long_at_any_samplerate(samplerate: int) -> None:
 @pytest.mark.parametrize(("rate", "most_db"), [(0.5, -17.2), (1 / 1.5, -19.3), (0.8, -21.4), (1.25, -20.9)])
 def test_speech_like_sound_is_consistent(rate: float, most_db: float) -> None:
     """Frames of the output have the magnitudes they were made of; without locking, by -3 to -8 dB."""
-    assert consistency_db(syllables(40_000), rate, STFT(2048, 512)) < most_db
-
-
-def syllables(length: int) -> Samples:
-    """A voice that glides between 120 and 180 Hz, and falls silent every 0.2 s for a moment."""
-    time = np.arange(length) / RATE
-    f0 = 150 + 30 * np.sin(2 * np.pi * 2.3 * time)
-    turns = np.cumsum(f0) / RATE
-    rng = np.random.default_rng(1)
-    x = np.zeros(length)
-    for harmonic in range(1, 30):
-        x += np.cos(2 * np.pi * (harmonic * turns + rng.uniform())) / harmonic
-    x *= 0.1 * np.clip(3 * np.sin(2 * np.pi * 2.5 * time) ** 2, 0, 1)
-    return x + 3e-4 * rng.standard_normal(length)
-
-
-def consistency_db(x: Samples, rate: float, geometry: STFT) -> float:
-    """Of the output's frames, the distance of their magnitudes to those they were made of."""
-    hop, width, overlap = geometry.hop_length, geometry.win_length, geometry.overlap
-    found = np.abs(geometry.stft(mono(x, rate)))
-    away = total = 0.0
-    for k in range(overlap // hop, len(found) - overlap // hop):
-        centre = (k * hop - overlap) + width / 2
-        start = round(centre * rate - width / 2)
-        if start < 0 or start + width > len(x):
-            continue
-        wanted = np.abs(np.fft.rfft(geometry.analysis_window * x[start : start + width]))
-        away += float(np.sum((found[k] - wanted) ** 2))
-        total += float(np.sum(wanted**2))
-    return float(10 * np.log10(away / total))
+    x = syllables(40_000, RATE)
+    geometry = STFT(2048, 512)
+    y = stretched(x[:, np.newaxis], rate, geometry)[:, 0]
+    assert consistency_db(x, y, rate, geometry) < most_db
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.8, 1.25, 2.0])
@@ -154,6 +128,16 @@ def test_channels_keep_level_and_phase_to_each_other() -> None:
     for frequency in (450.0, 1320.0):
         first, second = (amplitude_of(turned[:, c], frequency, RATE) for c in (0, 1))
         assert abs(np.angle(second / first) - np.pi / 2) < 2e-3
+
+
+def test_each_channel_may_have_a_tone_of_its_own() -> None:
+    frequencies = (450.0, 1320.0, 700.0)
+    x = np.column_stack([sine(f, 24_000, RATE) for f in frequencies])
+    y = stretched(x, 0.8)[6000:-4000]
+    for channel, frequency in enumerate(frequencies):
+        found, snr, _ = measure_sine(y[:, channel], frequency, RATE)
+        assert abs(cents(found, frequency)) < 0.01
+        assert snr > 60
 
 
 def test_memory_does_not_grow_with_the_length() -> None:

@@ -1,10 +1,14 @@
-"""Sounds whose pitch, formants and phases are known, and how to measure them."""
+"""Sounds whose pitch, formants and phases are known, and measures of what became of them."""
 
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from strategies import Samples
+
+from rtstft import STFT
+
+Samples: TypeAlias = NDArray[np.floating[Any]]
 
 # A tube of 17 cm, roughly: formants and bandwidths in Hz, one formant a kilohertz from the fourth on.
 FORMANTS = [(700, 130), (1220, 110), (2600, 160), (3300, 250)]
@@ -84,3 +88,32 @@ def partials(frequencies: Sequence[float], length: int, samplerate: float) -> Sa
     parts = [0.4 * sine(f, length, samplerate, phase=0.3 + i) for i, f in enumerate(frequencies)]
     x: Samples = np.sum(parts, axis=0)
     return x
+
+
+def syllables(length: int, samplerate: float) -> Samples:
+    """A voice that glides between 120 and 180 Hz, and falls silent every 0.2 s for a moment."""
+    time = np.arange(length) / samplerate
+    f0 = 150 + 30 * np.sin(2 * np.pi * 2.3 * time)
+    turns = np.cumsum(f0) / samplerate
+    rng = np.random.default_rng(1)
+    x = np.zeros(length)
+    for harmonic in range(1, 30):
+        x += np.cos(2 * np.pi * (harmonic * turns + rng.uniform())) / harmonic
+    x *= 0.1 * np.clip(3 * np.sin(2 * np.pi * 2.5 * time) ** 2, 0, 1)
+    return x + 3e-4 * rng.standard_normal(length)
+
+
+def consistency_db(x: Samples, y: Samples, rate: float, geometry: STFT) -> float:
+    """Distance of the magnitudes of y, which is x made faster by `rate`, to those of x at the same places."""
+    hop, width, overlap = geometry.hop_length, geometry.win_length, geometry.overlap
+    found = np.abs(geometry.stft(y))
+    away = total = 0.0
+    for k in range(overlap // hop, len(found) - overlap // hop):
+        centre = (k * hop - overlap) + width / 2
+        start = round(centre * rate - width / 2)
+        if start < 0 or start + width > len(x):
+            continue
+        wanted = np.abs(np.fft.rfft(geometry.analysis_window * x[start : start + width]))
+        away += float(np.sum((found[k] - wanted) ** 2))
+        total += float(np.sum(wanted**2))
+    return float(10 * np.log10(away / total))
