@@ -21,10 +21,10 @@ _CHUNK = 4096  # samples taken in at a time
 class Stretcher:
     """Phase-locked time stretching: blocks of any length in, what they decide out.
 
-    With c the centre of the window, frame k lies at k * hop_length in the output and, beyond the
-    signal's start, at round((k * hop_length + c) * rate - c) in the input; where its centre is not yet
-    in the signal, at the same place in both, so that the signal begins with the sample it begins
-    with. A region of the spectrum is turned as a whole, by what the frequency of its peak does in the time
+    With c the centre of the window, frame k lies at k * hop_length in the output, and in the input
+    at (k * hop_length + c) * rate - c, rounded; while its centre is before the signal, it lies at the
+    same place in both, so that the output begins with the sample that the input begins with. Each
+    region of the spectrum is turned as a whole, by what the frequency of its peak does in the time
     between the two places; a peak that begins keeps its phase. All channels are turned alike.
 
     Algorithm: Laroche and Dolson (IEEE Trans. Speech and Audio Processing, 1999), identity phase locking.
@@ -164,7 +164,10 @@ class Stretcher:
     def _place_of(self, index: int) -> int:
         """Where a frame begins in the input."""
         centre = index * self._hop + self._centre
-        return index * self._hop if centre <= 0 else round(centre * self.rate - self._centre)
+        if centre <= 0:
+            return index * self._hop
+        # Not round, which takes halves down and up: two frames might lie at the same place.
+        return math.floor(centre * self.rate - self._centre + 0.5)
 
     def _append(self, samples: RealArray) -> None:
         held = self._end - self._start

@@ -52,6 +52,13 @@ def test_length_is_exact_and_blocks_do_not_matter(
     assert np.array_equal(stretched(x, rate, geometry, data.draw(partitions(length))), y)
 
 
+def test_input_frames_of_a_sample_apart_never_coincide() -> None:
+    x = noise(200, 1, "float64")
+    y = stretched(x, SLOWEST, STFT(144, 16))
+    assert len(y) == 3200
+    assert np.isfinite(y).all()
+
+
 @pytest.mark.parametrize("kind", ["noise", "ones"])
 def test_rate_of_one_changes_nothing(kind: str) -> None:
     x = noise(12_345, 2, "float64") if kind == "noise" else np.ones((12_345, 1))

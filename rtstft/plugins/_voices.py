@@ -1,4 +1,4 @@
-"""One transposed copy of a sound: the part of pitch shifting that every voice has of its own."""
+"""Transposed copies of a sound, made from one analysis of it."""
 
 import math
 from typing import Any
@@ -99,7 +99,7 @@ class _Voice:
         self._formant_ratio = 0.0
         self._bins = np.arange(bins)
         self._moves: RealArray = np.zeros(bins)
-        self._weights = np.zeros(bins)
+        self._levels = np.zeros(bins)
         self._shifts = np.zeros(bins, np.intp)
         self._targets = np.zeros(bins, np.intp)
         self._turns = np.zeros(bins, np.complex128)
@@ -132,11 +132,11 @@ class _Voice:
         """Factors of all bins, and the bins they are moved to; the number of bins stands for "beyond"."""
         count, bins = regions.count, len(self._bins)
         angles = self.rotation.advance(regions, _TURN * self._excess * self._hop / self._n_fft)
-        moves, shifts, gains = self._moves[:count], self._shifts[:count], self._weights[:count]
+        moves, shifts, gains = self._moves[:count], self._shifts[:count], self._levels[:count]
         np.multiply(regions.frequency[:count], self._excess, out=moves)
-        np.rint(moves, out=gains)
-        np.subtract(moves, gains, out=gains)
+        gains[...] = moves
         np.rint(moves, out=moves)
+        gains -= moves
         np.copyto(shifts, moves, casting="unsafe")
         np.take(shifts, regions.owner, out=self._targets, mode="clip")
         self._targets += self._bins
