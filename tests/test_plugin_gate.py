@@ -10,7 +10,6 @@ from strategies import Samples, geometries
 
 from rtstft import STFT, Context, Processor
 from rtstft.plugins.gate import Gate
-from rtstft.testing import check_plugin
 
 RATE = 48_000
 GEOMETRY = STFT(512, 128)
@@ -39,10 +38,6 @@ def gains_db(gate: Gate, levels_db: Any, geometry: STFT = GEOMETRY) -> Samples:
         gate.process(frame)
         found.append(20 * np.log10(abs(frame[0, frequency] / before) + 1e-30))
     return np.array(found)
-
-
-def test_contract() -> None:
-    check_plugin(Gate, lookahead_s=0.01)
 
 
 @given(geometry=geometries(longest=300, synthesis="dual"), threshold_db=st.floats(-80, 0))

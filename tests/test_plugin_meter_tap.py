@@ -14,7 +14,6 @@ from strategies import Samples, channel_counts, dtypes, geometries, noise, proce
 from rtstft import STFT, Context, FrameInfo, Processor
 from rtstft.plugins.meter import Levels, Meter, _Board
 from rtstft.plugins.tap import Tap
-from rtstft.testing import check_plugin
 from rtstft.types import ComplexArray
 
 RATE = 48_000
@@ -27,11 +26,6 @@ def switching() -> Iterator[None]:
     sys.setswitchinterval(5e-5)
     yield
     sys.setswitchinterval(before)
-
-
-@pytest.mark.parametrize("plugin", [Meter, Tap])
-def test_contract(plugin: type[Meter | Tap]) -> None:
-    check_plugin(plugin)
 
 
 def measured(x: Samples, geometry: STFT, rate: int = RATE, **params: float) -> Levels:
