@@ -2,7 +2,9 @@
 
 import inspect
 import json
+import keyword
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +46,8 @@ def new(
     for path in texts:
         if path.exists():
             raise FileError(f"{path} exists: choose another name, or another --folder")
+    if keyword.iskeyword(kind) or keyword.iskeyword(module) or find_spec(module):
+        raise CallbackError(f"NAME is {name!r}, but Python has {module} already: choose another name")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
