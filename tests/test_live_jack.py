@@ -181,7 +181,7 @@ def test_device_thread_is_above_the_worker_on_a_server_that_gives_no_priority(
         running.end()
     if "not permitted" in str(events):
         pytest.skip("needs permission for real-time scheduling (ulimit -r)")
-    assert levels == [1, 1, 2]  # supervisor, worker, device
+    assert levels == [1, 2, 3]  # supervisor, worker, device
 
 
 @pytest.mark.parametrize("isolate", ["", ", isolate=True"])

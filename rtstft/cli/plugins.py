@@ -29,7 +29,7 @@ def plugins(
     if as_json:
         print(json.dumps(found))
     else:
-        _print_table(found)
+        _print_all(found)
 
 
 @verb.command("new")
@@ -75,24 +75,24 @@ def _described(name: str) -> dict[str, Any]:
     }
 
 
-def _print_table(found: list[dict[str, Any]]) -> None:
+def _print_all(found: list[dict[str, Any]]) -> None:
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in ("plugin", "parameter", "default", "takes", ""):
-        table.add_column(title, no_wrap=title in ("plugin", "parameter"))
+    console = Console()
     for entry in found:
         summary = entry.get("summary", entry.get("error", ""))
-        table.add_row(Text(entry["name"], "bold"), "", "", "", Text(summary))
+        console.print(Text.assemble((entry["name"], "bold"), f"  {summary}"))
+        table = Table.grid(padding=(0, 2))
         for name in entry.get("aux", ()):
-            table.add_row("", f"({name})", "", "auxiliary input", "")
+            table.add_row(f"--aux {name}=", "", "auxiliary input", "")
         for param in entry.get("parameters", ()):
             if param["name"] not in ("mix", "bypass"):
-                table.add_row("", param["name"], _shown(param["default"]), _range(param), Text(param["doc"]))
-    table.add_row("", "mix, bypass", "1, false", "0 to 1", "of every plugin")
-    Console().print(table)
+                table.add_row(param["name"], _shown(param["default"]), _range(param), Text(param["doc"]))
+        console.print(Padding(table, (0, 0, 1, 4)))
+    console.print("Every plugin has mix, 0 to 1, and bypass, true or false.")
 
 
 def _shown(value: Any) -> str:

@@ -3,7 +3,8 @@
 from rtstft.live.duplex import Duplex, DuplexSettings
 from rtstft.live.events import Event
 from rtstft.live.fake import FakeDuplex
+from rtstft.live.feed import Feed
 from rtstft.live.stats import Latency, Stats
 from rtstft.live.stream import Stream
 
-__all__ = ["Duplex", "DuplexSettings", "Event", "FakeDuplex", "Latency", "Stats", "Stream"]
+__all__ = ["Duplex", "DuplexSettings", "Event", "FakeDuplex", "Feed", "Latency", "Stats", "Stream"]

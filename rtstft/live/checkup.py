@@ -12,7 +12,7 @@ import numpy as np
 from rtstft.geometry import STFT
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import EventLog
-from rtstft.live.priority import CalmCollector, raise_priority
+from rtstft.live.priority import WORKER, CalmCollector, raise_priority
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def check_up(
     priority: list[str] = []
 
     def run() -> None:
-        priority.append(raise_priority())
+        priority.append(raise_priority(WORKER))
         engine.run(noise.copy(), out)
         due = time.perf_counter()
         for i in range(count):

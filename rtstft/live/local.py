@@ -11,7 +11,7 @@ from rtstft.live.duplex import DeviceXruns, Duplex
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
 from rtstft.live.monitor import Listener, Monitor
-from rtstft.live.priority import CalmCollector, raise_priority
+from rtstft.live.priority import SUPERVISOR, CalmCollector, raise_priority
 from rtstft.live.session import Session
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import AuxSources, SampleSource
@@ -170,6 +170,10 @@ class LocalStream:
         """Name and parameters of each callback."""
         return self._engine.parameters()
 
+    def listen(self, listener: Listener) -> None:
+        """Calls `listener` with what goes in and out from now on."""
+        self._monitor.add(listener)
+
     def edit(self, change: str, *arguments: Any) -> None:
         """Calls a method of the chain of callbacks; a callback among the arguments may be a spec."""
         getattr(self._chain, change)(*(load(a) if isinstance(a, str) else a for a in arguments))
@@ -280,7 +284,7 @@ class LocalStream:
                 self._past, self._past_xruns, self._session = self._counts, self._xruns, None
 
     def _supervise(self) -> None:
-        raise_priority()  # the worker waits for this thread when it holds the interpreter lock
+        raise_priority(SUPERVISOR)
         try:
             while not self._stopping.wait(_TICK_S):
                 session = self._session

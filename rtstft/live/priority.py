@@ -6,21 +6,23 @@ import threading
 import time
 from typing import Any
 
-WORKER = 1  # below the threads of the sound system, which only move samples
-DEVICE = 2
+SUPERVISOR = 1  # of threads that the worker waits for while they hold the interpreter lock
+WORKER = 2
+DEVICE = 3  # of the sound system's threads, which only move samples
 _NICE = -11
 
 
-def raise_priority(level: int = WORKER) -> str:
+def raise_priority(level: int) -> str:
     """Raises the calling thread's priority as far as the system allows; says what it got.
 
-    A thread that has real-time priority keeps what it has.
+    A thread that has real-time priority of this level or above keeps it.
     """
     # In Linux, 0 and the native id mean this thread; elsewhere these calls are of the whole process.
     if not hasattr(os, "sched_setscheduler") or os.uname().sysname != "Linux":
         return "normal priority (raising a single thread's is not supported on this system)"
-    if os.sched_getscheduler(0) in (os.SCHED_RR, os.SCHED_FIFO):
-        return f"real-time priority {os.sched_getparam(0).sched_priority}"
+    present = os.sched_getparam(0).sched_priority  # 0 without real-time scheduling
+    if present >= level:
+        return f"real-time priority {present}"
     try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(level))
     except OSError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtstft.errors import RtstftError, StreamError
 from rtstft.live.local import LocalStream
-from rtstft.live.priority import raise_priority
+from rtstft.live.priority import SUPERVISOR, raise_priority
 from rtstft.loading import load_all
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
         connection.send((0, True, _portable(error)))
         return
     try:
-        # The worker waits for this thread when it holds the lock: it must not be put aside meanwhile.
-        raise_priority()
+        raise_priority(SUPERVISOR)
         connection.send((0, False, stream.latency))
         number = _serve_until_close(connection, stream)
     except OSError:  # the program that made the stream has ended

@@ -11,6 +11,7 @@ from rtstft.errors import AudioError, FileError
 from rtstft.geometry import STFT
 from rtstft.live.duplex import DeviceName
 from rtstft.live.engine import OnError, OnOverload
+from rtstft.live.feed import Feed
 from rtstft.live.ring import Samples
 from rtstft.live.source import SourceSpec
 from rtstft.plugin import Callback
@@ -40,7 +41,7 @@ class StreamSettings:
     flight_recorder_s: float = 0.0
     flight_recorder_folder: str | PathLike[str] = "."
     planner_effort: str = "estimate"
-    aux: Mapping[str, int | SourceSpec] = field(default_factory=dict)
+    aux: Mapping[str, int | SourceSpec | Feed] = field(default_factory=dict)
     watch: bool = False
     capture: bool = False
     """Whether input is taken although a source stands in for it."""
@@ -69,7 +70,9 @@ class StreamSettings:
                 raise AudioError(f"device={device!r}, expected an index, part of a name, or None")
         for name, spec in self.aux.items():
             if isinstance(spec, bool) or (isinstance(spec, int) and spec < 1):
-                raise AudioError(f"aux[{name!r}]={spec!r}, expected a number of channels, a file or an array")
+                raise AudioError(
+                    f"aux[{name!r}]={spec!r}, expected a number of channels, a file, an array or a Feed"
+                )
         self._check_files()
         if not self.output and self.source is not None:
             raise AudioError(
@@ -98,8 +101,8 @@ class StreamSettings:
         return {name: spec for name, spec in self.aux.items() if isinstance(spec, int)}
 
     @property
-    def played_aux(self) -> dict[str, SourceSpec]:
-        """Auxiliary inputs that are played, from files or arrays."""
+    def played_aux(self) -> dict[str, SourceSpec | Feed]:
+        """Auxiliary inputs that do not come from the device."""
         return {name: spec for name, spec in self.aux.items() if not isinstance(spec, int)}
 
     @property

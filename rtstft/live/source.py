@@ -9,6 +9,7 @@ import numpy as np
 from rtstft.arrays import check_samples, chunks
 from rtstft.errors import AudioError, FileError
 from rtstft.file.source import Source
+from rtstft.live.feed import Feed
 from rtstft.live.ring import Samples
 
 SourceSpec: TypeAlias = str | PathLike[str] | Samples
@@ -79,17 +80,17 @@ class SampleSource:
 
 
 class AuxSources:
-    """The auxiliary inputs of a stream that files and arrays play, in the order of the columns they fill.
+    """The auxiliary inputs of a stream that do not come from its device, in the order of their columns.
 
     Attributes:
         channels: of each, by name.
     """
 
-    def __init__(self, specs: Mapping[str, SourceSpec], samplerate: float) -> None:
-        self._sources: dict[str, SampleSource] = {}
+    def __init__(self, specs: Mapping[str, SourceSpec | Feed], samplerate: float) -> None:
+        self._sources: dict[str, SampleSource | Feed] = {}
         try:
             for name, spec in specs.items():
-                self._sources[name] = SampleSource(spec, samplerate)
+                self._sources[name] = spec if isinstance(spec, Feed) else SampleSource(spec, samplerate)
         except BaseException:
             self.close()
             raise

@@ -5,11 +5,12 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Self
 
-from rtstft.errors import RtstftError
+from rtstft.errors import AudioError, RtstftError, StreamError
 from rtstft.geometry import STFT
 from rtstft.live.duplex import DeviceName, Duplex
 from rtstft.live.engine import OnError, OnOverload
 from rtstft.live.events import Event
+from rtstft.live.feed import Feed
 from rtstft.live.isolation import IsolatedStream
 from rtstft.live.local import LocalStream
 from rtstft.live.portaudio import PortAudioDuplex
@@ -69,7 +70,8 @@ class Stream:
         flight_recorder_folder: where to.
         planner_effort: as for `Processor`.
         aux: auxiliary inputs by name: a number of further channels of the device's input (in this order,
-            behind those of the signal), or a sound file or array to play, once, from the start on.
+            behind those of the signal), a sound file or array to play, once, from the start on, or
+            a `rtstft.live.Feed` that another stream or thread fills (not with `isolate`).
         watch: when a file that callbacks were named by is saved, put them in anew, crossfaded and at the
             same latency, with the parameters that were set; what does not work is an event, and the old
             one goes on. Needs the extra `watch`.
@@ -106,7 +108,7 @@ class Stream:
         flight_recorder_s: float = 0.0,
         flight_recorder_folder: str | PathLike[str] = ".",
         planner_effort: str = "estimate",
-        aux: Mapping[str, int | SourceSpec] | None = None,
+        aux: Mapping[str, int | SourceSpec | Feed] | None = None,
         watch: bool = False,
         duplex: Duplex | None = None,
     ) -> None:
@@ -138,6 +140,8 @@ class Stream:
         device_or_fake = PortAudioDuplex() if duplex is None else duplex
         self._stream: LocalStream | IsolatedStream
         if isolate:
+            if any(isinstance(spec, Feed) for spec in settings.aux.values()):
+                raise AudioError("aux= has a Feed, which another process cannot read: leave isolate out")
             self._stream = IsolatedStream(settings, device_or_fake)
         else:
             self._stream = LocalStream(settings, load_all(callbacks), device_or_fake)
@@ -188,6 +192,16 @@ class Stream:
             StreamError: none of the plugins, or more than one, has such an attribute.
         """
         self._stream.set(plugin, values)
+
+    def send(self, feed: Feed, *, dry: bool = False) -> None:
+        """Fills the auxiliary input of another stream with what goes out of this one, or comes in (dry).
+
+        Raises:
+            StreamError: this stream is isolated: its samples are in another process.
+        """
+        if not isinstance(self._stream, LocalStream):
+            raise StreamError("an isolated stream cannot feed another one: leave isolate out")
+        self._stream.listen(lambda heard, played: feed.put(heard if dry else played))
 
     @property
     def parameters(self) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from rtstft.live.duplex import Duplex
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import EventLog
 from rtstft.live.playout import FadeIn, Playout
-from rtstft.live.priority import raise_priority
+from rtstft.live.priority import WORKER, raise_priority
 from rtstft.live.ring import Ring, Samples
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import AuxSources, SampleSource
@@ -178,7 +178,7 @@ class Worker:
     def _run(self) -> None:
         try:
             self._running_in = threading.get_ident()
-            self._events.add(f"worker runs at {raise_priority()}")
+            self._events.add(f"worker runs at {raise_priority(WORKER)}")
             grain = self._engine.grain
             while not self._stopping.is_set():
                 self._duplex.wait(self.position + grain, timeout=0.1)

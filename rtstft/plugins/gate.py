@@ -80,7 +80,7 @@ class Gate(Plugin):
 
     def _start(self) -> None:
         self._open[...] = False
-        self._gain_db[...] = Gate.floor_db.min  # what is closed lies at the floor, whatever that is
+        self._gain_db[...] = self.floor_db
 
     def _step(self, time_s: float) -> float:
         """What a frame changes the gain by, in dB, to go all the way in `time_s`."""

@@ -25,13 +25,13 @@ class Tap(Plugin):
     Algorithm: a ring of frames between one writer and one reader. Cost: one copy. Latency: none.
     """
 
-    capacity_s = Param(1.0, min=0.001, max=3600.0, fixed=True, doc="for how long frames are kept")
+    capacity_s = Param(1.0, min=0.0001, max=3600.0, fixed=True, doc="for how long frames are kept")
 
     _ring: "_Ring | None" = None
 
     def prepare(self, context: Context) -> None:
         """Makes an empty ring."""
-        capacity = math.ceil(self.capacity_s / context.hop_s)
+        capacity = max(1, math.ceil(self.capacity_s / context.hop_s - 1e-9))
         self._ring = _Ring(capacity, (context.channels, context.stft.bins), context.complex_dtype)
 
     def process(self, frame: ComplexArray, info: FrameInfo) -> None:

@@ -17,7 +17,7 @@ BUSY: dict[str, dict[str, Any]] = {
     "compress": {"bands": "200:-40:4, 2000:-40:4"},
     "eq": {"bands": "low_shelf:100:3, peak:1000:-6:1.4, high_shelf:8000:2"},
     "filter": {"kind": "low", "frequency_hz": 4000.0},
-    "freeze": {"freeze": True},
+    "freeze": {"hold": True},
     "gain": {"gain_db": -3.0},
     "harmonize": {},
     "pitch": {"semitones": 3.0},

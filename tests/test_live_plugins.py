@@ -1,4 +1,4 @@
-"""Hot reload: a saved file's plugin takes the place of the old one while the stream plays."""
+"""Plugins live: hot reload, changes of the row, auxiliary inputs."""
 
 import re
 import sys
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from strategies import Samples
 
-from rtstft import STFT, CallbackError, MissingExtraError, Plugin, Stream
-from rtstft.live import FakeDuplex
+from rtstft import STFT, AudioError, CallbackError, MissingExtraError, Plugin, Stream
+from rtstft.live import FakeDuplex, Feed
 
 GEOMETRY = STFT(64, 16)
 BLOCK = 16
@@ -210,6 +210,53 @@ class Voice(Plugin):
 
     def process(self, frame: Any, info: Any, aux: Any) -> None:  # noqa: ARG002
         frame[...] = aux["voice"]
+
+
+def test_another_stream_is_an_auxiliary_input() -> None:
+    feed = Feed(RATE, delay_s=0.05)
+    there, here = FakeDuplex(blocksize=BLOCK), FakeDuplex(blocksize=BLOCK)
+    options: dict[str, Any] = {"samplerate": RATE, "headroom_s": 0.01}
+    ones = np.ones((BLOCK, 1), np.float32)
+    with (
+        Stream([], GEOMETRY, duplex=there, **options) as other,
+        Stream(Voice(), GEOMETRY, aux={"voice": feed}, duplex=here, **options) as stream,
+    ):
+        other.send(feed)
+        for _ in range(120):
+            there.tick(0.25 * ones)
+            there.settle()
+            out = here.tick(ones)
+            here.settle()
+        assert np.allclose(out, 0.25, atol=1e-5)
+        assert (feed.missing, feed.lost) == (0, 0)
+        assert stream.stats.callback_errors == 0
+
+
+def test_feed_counts_what_is_missing_and_lost() -> None:
+    feed = Feed(100, channels=2, delay_s=0.1)
+    out = np.ones((8, 2), np.float32)
+    feed.fill(out)
+    assert feed.missing == 0  # it has not begun
+    assert not out.any()
+    feed.put(np.full((20, 2), 0.5, np.float32))
+    taken = []
+    for _ in range(5):
+        feed.fill(out)
+        taken.append(out.copy())
+    given = np.concatenate(taken)[:, 0]
+    assert list(given[:30]) == [0] * 10 + [0.5] * 20
+    assert not given[30:].any()
+    assert feed.missing == 2
+    feed.put(np.ones((2000, 2), np.float32))
+    assert feed.lost > 1000
+    with pytest.raises(AudioError, match=r"expected \(n, 2\)"):
+        feed.put(out[:, 0])
+
+
+def test_isolated_streams_and_feeds_do_not_go_together() -> None:
+    feed = Feed(RATE)
+    with pytest.raises(AudioError, match="leave isolate out"):
+        Stream("gain", GEOMETRY, aux={"voice": feed}, isolate=True, duplex=FakeDuplex(blocksize=BLOCK))
 
 
 @pytest.mark.parametrize("headroom_s", [0, 0.01])
