@@ -108,7 +108,7 @@ def test_spec_of_a_file_or_module(fx: Path, place: str) -> None:
 
 
 ERRORS: dict[str, tuple[str, type[Exception], str]] = {
-    "unknown": ("gian", CallbackError, r"no plugin 'gian'; there are compress, .*gain.*file\.py:name"),
+    "unknown": ("gian", CallbackError, r"no plugin 'gian'; there are .*gain.*file\.py:name"),
     "unknown with parameters": ("gian:gain_db=3", CallbackError, "no plugin 'gian'"),
     "no parameter": ("gain:level=3", ParameterError, "Gain has no parameter 'level'; it has gain_db"),
     "second is none": ("gain:gain_db=3,level=3", ParameterError, "Gain has no parameter 'level'"),
@@ -219,7 +219,7 @@ def test_plugin_of_another_distribution_is_found(distribution: Callable[[str], N
     assert zap.to_dict()["plugin"] == "zap"
     assert spec_of(zap) == "zap:level=1.0"
     assert values(load("zap:level=2")) == {"level": 2.0}
-    with pytest.raises(CallbackError, match=r"no plugin 'zab'; there are compress, .*, zap "):
+    with pytest.raises(CallbackError, match=r"no plugin 'zab'; there are .*, zap "):
         load("zab")
 
 
