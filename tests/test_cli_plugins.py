@@ -30,6 +30,7 @@ FX = dedent("""
     class Add(rtstft.Plugin):
         '''Adds to the first bin.'''
         by = rtstft.Param(1.0)
+        text = rtstft.Param("[/as] [it] is")
         def process(self, frame):
             frame[:, 0] += self.by
 
@@ -92,8 +93,7 @@ def test_table_names_every_plugin_and_parameter(
         assert set(entry.load().params) - {"mix", "bypass"} <= set(words)
     assert "-120 to 60 dB" in out
     assert "low, high, band, notch, fir" in out
-    assert "kind:Hz:dB" in out
-    assert "[:Q]" in out  # and not taken for markup
+    assert "low_shelf, peak or high_shelf:Hz:dB[:Q], separated by commas" in out  # and not taken for markup
 
 
 def test_json_has_all_there_is_to_know(capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,7 +150,9 @@ def test_broken_plugins_of_others_are_listed_with_what_is_wrong(
     assert "gain" in found
     monkeypatch.setenv("COLUMNS", "200")
     assert rtstft("plugins") == 0
-    assert "ModuleNotFoundError" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "ModuleNotFoundError" in out
+    assert "[/as] [it] is" in out
 
 
 @pytest.mark.parametrize(

@@ -327,6 +327,17 @@ def test_spec_gives_the_same_or_is_refused(params: dict[str, Any]) -> None:
         assert dict(found.parameter_values) == dict(plugin.parameter_values)
 
 
+@pytest.mark.parametrize("name", [n for n, e in registered().items() if e.value.startswith("rtstft.")])
+def test_every_built_in_has_its_name_both_ways(name: str) -> None:
+    plugin = rtstft.plugin(name, mix=0.5)
+    assert spec_of(plugin) == f"{name}:mix=0.5"
+    assert type(load(f"{name}:mix=0.5")) is type(plugin)
+    assert plugin.to_dict()["plugin"] == name
+    found = Plugin.from_dict(plugin.to_dict())
+    assert type(found) is type(plugin)
+    assert dict(found.parameter_values) == dict(plugin.parameter_values)
+
+
 def test_spec_of_what_has_a_place(fx: Path) -> None:
     assert spec_of(Gain()) == "gain"
     assert spec_of(Eq(bands="peak:1000:3,peak:50:6")) == "eq:bands=peak:1000:3,peak:50:6"

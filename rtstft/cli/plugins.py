@@ -90,7 +90,9 @@ def _print_all(found: list[dict[str, Any]]) -> None:
             table.add_row(f"--aux {name}=", "", "auxiliary input", "")
         for param in entry.get("parameters", ()):
             if param["name"] not in ("mix", "bypass"):
-                table.add_row(param["name"], _shown(param["default"]), _range(param), Text(param["doc"]))
+                table.add_row(
+                    param["name"], *map(Text, (_shown(param["default"]), _range(param), param["doc"]))
+                )
         console.print(Padding(table, (0, 0, 1, 4)))
     console.print("Every plugin has mix, 0 to 1, and bypass, true or false.")
 
