@@ -123,10 +123,15 @@ class Chain(MutableSequence[Callback]):
     @classmethod
     def from_dict(cls, preset: Mapping[str, Any]) -> Self:
         """The chain that `to_dict` described; errors as of `Plugin.from_dict`."""
-        members = preset.get("chain")
+        members = preset.get("chain") if isinstance(preset, Mapping) else None
         if not isinstance(members, list) or set(preset) != {"chain"}:
-            raise ParameterError(f"preset {dict(preset)!r}, expected chain=, a list of plugins")
-        made: list[Any] = [cls.from_dict(m) if "chain" in m else Plugin.from_dict(m) for m in members]
+            raise ParameterError(f"preset {preset!r}, expected chain=, a list of plugins")
+        made: list[Any] = [
+            cls.from_dict(member)
+            if isinstance(member, Mapping) and "chain" in member
+            else Plugin.from_dict(member)
+            for member in members
+        ]
         return cls(made)
 
     def __repr__(self) -> str:

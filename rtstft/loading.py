@@ -8,18 +8,19 @@ my_fx.py:Gate:threshold_db=-40
 voice.toml                       a preset
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rtstft.chain import Chain
-from rtstft.errors import CallbackError, ParameterError, RtstftError
+from rtstft.errors import CallbackError, ParameterError
 from rtstft.places import file_of, find, forget, place_of
-from rtstft.plugin import Callback, Plugin
+from rtstft.plugin import Callback, Plugin, made
 from rtstft.presets import load_preset
 
 
-def plugin(name: str, **params: Any) -> Plugin:
+def plugin(name: str, /, **params: Any) -> Plugin:
     """Makes a plugin by name: `rtstft.plugin("denoise", strength=0.8)`.
 
     Args:
@@ -28,13 +29,14 @@ def plugin(name: str, **params: Any) -> Plugin:
         params: its parameters.
 
     Raises:
-        CallbackError: there is no such plugin, or it cannot be imported.
+        CallbackError: there is no such plugin, or it cannot be imported or made.
         ParameterError: it has no such parameter, or does not take that value.
     """
     kind = find(name)
     if not (isinstance(kind, type) and issubclass(kind, Plugin)):
         raise CallbackError(f"plugin {name!r} is {kind!r}, expected a class derived from rtstft.Plugin")
-    return kind(**params)
+    plugin: Plugin = made(kind, name, **params)
+    return plugin
 
 
 def load(spec: str) -> Callback | Chain:
@@ -45,18 +47,15 @@ def load(spec: str) -> Callback | Chain:
         ParameterError: a parameter that it does not have or take.
         FileError: a preset that cannot be read.
     """
-    place, parameters = split(spec)
     if is_preset(spec):
         return load_preset(spec)
+    place, parameters = split(spec)
+    if is_preset(place):
+        raise CallbackError(f"callback {spec!r}: expected no parameters behind a preset file, set them in it")
     found = find(place)
     if isinstance(found, type):
         params = _parsed(found, parameters, spec) if parameters else {}
-        try:
-            found = found(**params)
-        except RtstftError:
-            raise
-        except Exception as error:
-            raise CallbackError(f"callback {spec!r} raised {type(error).__name__}: {error}") from error
+        found = made(found, spec, **params)
     elif parameters:
         raise CallbackError(f"callback {spec!r}: a function has no parameters, expected an rtstft.Plugin")
     if not callable(found) and not hasattr(found, "process"):
@@ -90,22 +89,38 @@ def specs_of(callbacks: Any) -> Sequence[Any]:
 
 
 def spec_of(callback: Any) -> str:
-    """What `load` makes a callback like this one of."""
+    """What `load` makes a callback like this one of.
+
+    Raises:
+        CallbackError: it cannot be found by its place.
+        ParameterError: it is more than its parameters, or has one whose text would be taken for several.
+    """
     kind = callback if hasattr(callback, "__qualname__") else type(callback)
+    if kind is Chain:
+        raise ParameterError(f"{callback!r} is no single callback, expected its members, or a preset file")
     place = place_of(kind)
     if not isinstance(callback, Plugin):
         return place
-    changed = [
-        f"{name}={value}"
-        for name, value in callback.parameter_values
-        if value != callback.params[name].default
-    ]
-    return ":".join([place, ",".join(changed)]) if changed else place
+    if callback.unwritten or callback.parameter_values.curves:
+        more = ", ".join([*callback.unwritten, *callback.parameter_values.curves])
+        raise ParameterError(
+            f"{kind.__name__} was given {more}: only parameters that stay can be written behind it"
+        )
+    changed = {
+        name: value for name, value in callback.parameter_values if value != callback.params[name].default
+    }
+    if not changed:
+        return place
+    text = ",".join(f"{name}={value}" for name, value in changed.items())
+    spec = f"{place}:{text}"
+    if split(spec) != (place, text) or _parsed(kind, text, spec) != changed:
+        raise ParameterError(f"{spec!r} would be taken for other parameters, expected a preset file")
+    return spec
 
 
 def is_preset(spec: str) -> bool:
     """Whether `spec` names a preset file."""
-    return Path(spec).suffix.lower() in (".json", ".toml")
+    return Path(spec).suffix.lower() in (".json", ".toml") and not split(spec)[1]
 
 
 def source_of(spec: str) -> Path | None:
@@ -115,9 +130,8 @@ def source_of(spec: str) -> Path | None:
 
 def split(spec: str) -> tuple[str, str]:
     """The place and the parameters of a spec; its parameters are empty if it has none."""
-    head, _, last = spec.partition("=")
-    place, colon, _ = head.rpartition(":")
-    return (place, spec[len(place) + 1 :]) if last and colon and place else (spec, "")
+    begin = re.search(r":\s*\w+\s*=", spec)
+    return (spec[: begin.start()], spec[begin.start() + 1 :]) if begin else (spec, "")
 
 
 def _parsed(kind: type, text: str, spec: str) -> dict[str, Any]:
@@ -127,17 +141,16 @@ def _parsed(kind: type, text: str, spec: str) -> dict[str, Any]:
     name = ""
     for word in text.split(","):
         before, equals, value = word.partition("=")
-        if equals and (before.strip() in kind.params or not name):
-            name = before.strip()
-            words[name] = value
-        elif equals and kind.params[name].kind is not str:
-            name = before.strip()  # refused below, by its name
-            words[name] = value
-        else:
+        before = before.strip()
+        if name and kind.params[name].kind is str and not (equals and before in kind.params):
             words[name] += f",{word}"  # a comma within a parameter that is text
-    for name in words:
+            continue
+        name = before
         if name not in kind.params:
             raise ParameterError(
                 f"{kind.__name__} has no parameter {name!r}; it has {', '.join(kind.params)}"
             )
+        if not equals or name in words:
+            raise ParameterError(f"{spec!r}, expected {name}=VALUE, and each parameter once")
+        words[name] = value
     return {name: kind.params[name].parse(value) for name, value in words.items()}

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -39,14 +40,23 @@ def find(place: str) -> Any:
         )
     module = _module(where, place)
     try:
-        return getattr(module, name)
+        return attrgetter(name)(module)
     except AttributeError:
         public = ", ".join(n for n, v in vars(module).items() if callable(v) and not n.startswith("_"))
         raise CallbackError(f"callback {place!r}: {where} has no {name!r}; it has {public}") from None
 
 
 def place_of(kind: Any) -> str:
-    """How to find a class or function: by its registered name, its file or its module."""
+    """How to find a class or function: by its registered name, its file or its module.
+
+    Raises:
+        CallbackError: it stands within a function, or is a lambda.
+    """
+    if "<" in kind.__qualname__:
+        raise CallbackError(
+            f"{kind.__qualname__} cannot be found again by its place, expected a class or function of its "
+            f"own in a file or module"
+        )
     value = f"{kind.__module__}:{kind.__qualname__}"
     for name, entry in registered().items():
         if entry.value == value:
@@ -104,6 +114,8 @@ def _module(where: str, place: str) -> ModuleType:
     try:
         return _execute(path) if is_file else importlib.import_module(where)
     except Exception as error:
+        if not is_file and where in registered():
+            raise CallbackError(f"callback {place!r}: expected {where}:PARAMETER=VALUE") from None
         raise CallbackError(f"callback {place!r}: {where} raised {type(error).__name__}: {error}") from error
 
 

@@ -1,5 +1,6 @@
 """Plugins: callbacks with a life and with parameters."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, TypeAlias
@@ -7,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 
 from rtstft.automation import Breakpoints
-from rtstft.errors import CallbackError, ParameterError
+from rtstft.errors import CallbackError, ParameterError, RtstftError
 from rtstft.geometry import STFT
 from rtstft.params import Param, Values
 from rtstft.places import find, place_of
@@ -76,6 +77,9 @@ class Plugin:
     aux: tuple[str, ...] = ()
     """Names of the auxiliary inputs that `process` needs."""
 
+    unwritten: tuple[str, ...] = ()
+    """Names of what it was given besides parameters, as an array: what `to_dict` cannot write down."""
+
     params: ClassVar[dict[str, Param[Any]]] = {}
     """The parameters, in the order of their declaration; `mix` and `bypass` come last."""
 
@@ -101,10 +105,12 @@ class Plugin:
         last = {name: found.pop(name) for name in _RESERVED}
         cls.params = {**found, **last}
 
-    def __new__(cls, *_: Any, **__: Any) -> Self:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Makes the parameters: here, not in __init__, which a subclass may forget to call."""
         plugin = super().__new__(cls)
         plugin.parameter_values = Values(cls)
+        if args or kwargs.keys() - cls.params:
+            plugin.unwritten = _besides_parameters(cls, args, kwargs)
         return plugin
 
     def __init__(self, **params: Any) -> None:
@@ -143,9 +149,16 @@ class Plugin:
         """What makes a plugin like this one: where its class is found, its parameters, its automation.
 
         Raises:
-            ParameterError: a parameter that follows a function of time, which cannot be written down.
+            CallbackError: its class stands within a function, where it cannot be found again.
+            ParameterError: what cannot be written down: a parameter that follows a function of time, or
+                what it was given besides parameters.
         """
         kind = type(self)
+        if self.unwritten:
+            raise ParameterError(
+                f"{kind.__name__} was given {', '.join(self.unwritten)}, which cannot be written down: only "
+                f"parameters can, {', '.join(self.params)}"
+            )
         found: dict[str, Any] = {"plugin": place_of(kind), "parameters": dict(self.parameter_values)}
         automation = {}
         for name, curve in self.parameter_values.curves.items():
@@ -162,20 +175,20 @@ class Plugin:
         """The plugin that `to_dict` described.
 
         Raises:
-            CallbackError: its class is not found, or is not this one or derived from it.
+            CallbackError: its class is not found, cannot be made, or is not this one or derived from it.
             ParameterError: it has no such parameters, or does not take those values.
         """
-        parts = dict(preset)
+        parts = dict(preset) if isinstance(preset, Mapping) else {"": preset}
         place = parts.pop("plugin", None)
         parameters, automation = parts.pop("parameters", {}), parts.pop("automation", {})
         if parts or not (
             isinstance(place, str) and isinstance(parameters, Mapping) and isinstance(automation, Mapping)
         ):
-            raise ParameterError(f"preset {dict(preset)!r}, expected plugin=, parameters= and automation=")
+            raise ParameterError(f"preset {preset!r}, expected plugin=, parameters= and automation=")
         kind = find(place)
         if not (isinstance(kind, type) and issubclass(kind, cls)):
             raise CallbackError(f"{place!r} is {kind!r}, expected a class derived from {cls.__name__}")
-        plugin = kind()
+        plugin: Self = made(kind, place)
         plugin.set(**parameters)
         for name, course in automation.items():
             plugin.automate(name, course)
@@ -209,6 +222,32 @@ class Plugin:
             f"{name}={value!r}" for name, value in self.parameter_values if value != self.params[name].default
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
+
+
+def made(kind: type, place: str, /, **params: Any) -> Any:
+    """An instance of the class that stands at `place`; CallbackError if that raises."""
+    try:
+        return kind(**params)
+    except RtstftError:
+        raise
+    except Exception as error:
+        raise CallbackError(f"callback {place!r} raised {type(error).__name__}: {error}") from error
+
+
+def _besides_parameters(kind: type[Plugin], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:
+    """Names of those arguments of `kind` that are neither its parameters nor what they are by default."""
+    signature = inspect.signature(kind.__init__)
+    try:
+        bound = signature.bind(None, *args, **kwargs).arguments
+    except TypeError:
+        return ()  # __init__ will say so
+    given: dict[str, Any] = {}
+    for name, argument in list(signature.parameters.items())[1:]:
+        if name in bound and argument.kind is argument.VAR_KEYWORD:
+            given.update(bound[name])
+        elif name in bound and bound[name] is not argument.default:
+            given[name] = bound[name]
+    return tuple(name for name in given if name not in kind.params)
 
 
 Callback: TypeAlias = Callable[..., Any] | Plugin

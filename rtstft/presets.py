@@ -19,20 +19,25 @@ def save_preset(path: str | PathLike[str], plugin: Plugin | Chain, *, overwrite:
 
     Raises:
         FileError: the name ends otherwise, it exists and `overwrite` is False, or it cannot be written.
-        ParameterError: what a preset cannot hold, see `Plugin.to_dict`.
+        CallbackError, ParameterError: what a preset cannot hold, see `Plugin.to_dict`.
     """
     path = Path(path)
     kind = _kind(path)
     preset = plugin.to_dict()
     lines = _toml(preset) if kind == "TOML" else [json.dumps(preset, indent=2, ensure_ascii=False)]
+    text = "".join(f"{line}\n" for line in lines)
+    try:
+        encoded = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ParameterError(f"{path}: {text[error.start]!r} in a text cannot be written as UTF-8") from error
     if path.exists() and not overwrite:
         raise FileError(f"{path} exists: choose another name, or overwrite=True")
     # A file of its own first: whatever happens, there is the old preset or the new one.
     try:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in lines)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(encoded)
             Path(name).chmod(0o644)
             Path(name).replace(path)
         except BaseException:
@@ -74,17 +79,18 @@ def _kind(path: Path) -> str:
     return kind[1:].upper()
 
 
-def _toml(preset: dict[str, Any]) -> Iterator[str]:
-    members = preset.get("chain", [preset])
-    for number, member in enumerate(members):
-        if "chain" in preset:
-            yield from ["", "[[chain]]"][not number :]
-        yield f"plugin = {_value(member['plugin'])}"
+def _toml(preset: dict[str, Any], chain: str = "chain") -> Iterator[str]:
+    if "plugin" in preset:
+        yield f"plugin = {_value(preset['plugin'])}"
         for table in ("parameters", "automation"):
-            for name, value in member.get(table, {}).items():
-                yield f"{table}.{name} = {_value(value)}"
-    if not members:
+            for name, value in preset.get(table, {}).items():
+                yield f"{table}.{name if name.isascii() else _value(name)} = {_value(value)}"
+    elif not preset["chain"]:
         yield "chain = []"
+    else:
+        for member in preset["chain"]:
+            yield f"[[{chain}]]"
+            yield from _toml(member, f"{chain}.chain")
 
 
 def _value(value: object) -> str:

@@ -104,7 +104,9 @@ class Runner:
             if name not in context.aux:
                 there_are = ", ".join(context.aux) or "none"
                 raise PluginError(
-                    self.name, 0, f"needs the auxiliary input {name!r}; there are {there_are}: see aux="
+                    self.name,
+                    0,
+                    f"needs the auxiliary input {name!r}; there are {there_are}: see aux=, or --aux",
                 )
         stft = context.stft
         self._hop = stft.hop_length

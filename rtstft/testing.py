@@ -5,6 +5,7 @@ import time
 import tracemalloc
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,11 @@ GEOMETRIES: Sequence[STFT] = (
 
 _RATE = 48_000.0
 _FRAMES = 24
+_LATE_FRAMES = 8  # to which a wrong lookahead is found
+_SAME, _OTHER = 0.9, 0.5  # correlation of what is the same signal, and of what is not
+_SETTLING_FRAMES = 64
+_STEADY_FRAMES = 1024
+_GROWTH = 16_384  # bytes in all of them, of an interpreter that caches; a number kept each frame takes 32
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,9 @@ def check_plugin(
     """Runs the contract on a plugin.
 
     In every geometry, with 1 to 8 channels and in both precisions: its output does not depend on how
-    the input is cut into blocks; after `reset`, and in a second instance, it is the same to the bit;
-    mix=0 and bypass give the dry signal at the same latency; silence, denormals, full scale and an
+    the input is cut into blocks; after `reset`, and in a second instance, beside another one, it is
+    the same to the bit; mix=0 and bypass give the dry signal at the same latency; output that is the
+    input, late by a few frames, is so by `lookahead` frames; silence, denormals, full scale and an
     impulse leave no NaN or Inf; so do all parameters at their limits, from the start and in the
     middle of a signal. It can be pickled, and its memory does not grow. A geometry or channel count
     that `prepare` refuses with a GeometryError or AudioError is left out; not all may be.
@@ -70,7 +77,10 @@ def check_plugin(
     """
 
     def fresh(**more: Any) -> Plugin:
-        return make(**{**params, **more})
+        plugin = make(**params)
+        if more:
+            plugin.set(**more)
+        return plugin
 
     with warnings.catch_warnings():
         # A plugin may warn of what a geometry cannot do; numpy's warnings are of another class.
@@ -89,27 +99,34 @@ def _check(fresh: Callable[..., Plugin], geometries: Sequence[STFT]) -> PluginRe
         raise AssertionError(f"{name} cannot be pickled, hence not be isolated: {error}") from error
 
     refused: list[str] = []
-    count = 0
+    working: list[_Rig] = []
     for rig in _rigs(geometries, plugin.aux):
-        why = rig.refusal(fresh())
-        if why:
-            refused.append(f"{rig}: {why}")
-            continue
-        count += 1
-        try:
+        with _located(name, rig):
+            why = rig.refusal(fresh())
+            if why:
+                refused.append(f"{rig}: {why}")
+                continue
+            working.append(rig)
             _check_signals(rig, fresh)
             _check_repeatable(rig, fresh)
             _check_dry(rig, fresh)
-        except PluginError as error:
-            raise AssertionError(f"{name} in {rig}: {error}") from error
-        except AssertionError as error:
-            raise AssertionError(f"{name} in {rig}: {error}") from None
-    assert count, f"{name} refused all of it: {'; '.join(refused)}"
-    working = [rig for rig in _rigs(geometries, plugin.aux) if not rig.refusal(fresh())]
-    _check_limits(name, working[0], fresh)
-    usual = next((rig for rig in working if rig.channels == 1), working[0])
-    _check_memory(name, usual, fresh)
-    return PluginReport(count, tuple(refused), *_cost(usual, fresh))
+    assert working, f"{name} refused all of it: {'; '.join(refused)}"
+    usual = working[0]  # in mono, if there it works
+    with _located(name, usual):
+        _check_limits(usual, fresh)
+        _check_memory(usual, fresh)
+        return PluginReport(len(working), tuple(refused), *_cost(usual, fresh))
+
+
+@contextmanager
+def _located(name: str, rig: "_Rig") -> Iterator[None]:
+    """What fails, fails with the plugin's name and the rig."""
+    try:
+        yield
+    except PluginError as error:
+        raise AssertionError(f"{name} in {rig}: {error}") from error
+    except AssertionError as error:
+        raise AssertionError(f"{name} in {rig}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -208,6 +225,38 @@ def _check_repeatable(rig: _Rig, fresh: Callable[..., Plugin]) -> None:
     _assert_same(rig.run(fresh(), x, sizes), first, f"cut into blocks of {sizes}, the output differs")
     processor.reset()
     _assert_same(_through(processor, x), first, "after reset the output differs from a fresh plugin's")
+    processor.reset()
+    others = rig.processor(fresh()), rig.processor(fresh())
+    beside = []
+    for half in (x[: len(x) // 2], x[len(x) // 2 :]):
+        beside.append(processor.process(half))
+        for other in others:
+            other.process(-half)
+    _assert_same(np.concatenate(beside), first, "beside another instance the output differs: state is shared")
+    _check_lookahead(rig, processor, x, first)
+
+
+def _check_lookahead(rig: _Rig, processor: Processor, x: RealArray, y: RealArray) -> None:
+    """An output that is the input, but for the level, is so at the time that lookahead says."""
+    hop = rig.geometry.hop_length
+    lookahead = processor.lookahead // hop
+    x = x[:, : rig.channels]
+    likeness = {
+        frames: _likeness(x, y[processor.latency + (frames - lookahead) * hop :])
+        for frames in range(lookahead + _LATE_FRAMES + 1)
+    }
+    closest = max(likeness, key=likeness.__getitem__)
+    assert likeness[closest] < _SAME or likeness[lookahead] > _OTHER, (
+        f"the output is the input {closest} frames late, but lookahead is {lookahead}: set it, in prepare, "
+        f"to the frames that process delays by (of a delay as an effect: check it with over {_LATE_FRAMES})"
+    )
+
+
+def _likeness(x: RealArray, y: RealArray) -> float:
+    """Correlation of the part that both have, from 0 to 1; 0 of silence."""
+    x = x[: len(y)]
+    energy = np.vdot(x, x) * np.vdot(y, y)
+    return float(abs(np.vdot(x, y)) / np.sqrt(energy)) if energy else 0.0
 
 
 def _check_dry(rig: _Rig, fresh: Callable[..., Plugin]) -> None:
@@ -221,12 +270,12 @@ def _check_dry(rig: _Rig, fresh: Callable[..., Plugin]) -> None:
     _assert_same(rig.run(fresh(bypass=True), x)[delay:], expected, "bypass is not the dry signal")
 
 
-def _check_limits(name: str, rig: _Rig, fresh: Callable[..., Plugin]) -> None:
+def _check_limits(rig: _Rig, fresh: Callable[..., Plugin]) -> None:
     x = rig.noise()
     half = len(x) // 2
     for param in fresh().params.values():
         for value in _limits(param):
-            where = f"{name} with {param.name}={value!r}"
+            where = f"with {param.name}={value!r}"
             try:
                 assert np.isfinite(rig.run(fresh(**{param.name: value}), x)).all(), f"{where}: NaN or Inf"
                 if param.fixed:
@@ -250,21 +299,21 @@ def _limits(param: Param[Any]) -> list[Any]:
     return [limit for limit in (param.min, param.max) if limit is not None]
 
 
-def _check_memory(name: str, rig: _Rig, fresh: Callable[..., Plugin]) -> None:
+def _check_memory(rig: _Rig, fresh: Callable[..., Plugin]) -> None:
     processor = rig.processor(fresh())
     x = rig.noise()[: rig.geometry.hop_length]
     out = np.empty((len(x), rig.channels), rig.dtype)
-    for _ in range(64):
+    for _ in range(_SETTLING_FRAMES):
         processor.process(x, out)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        for _ in range(256):
+        for _ in range(_STEADY_FRAMES):
             processor.process(x, out)
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
-    assert grown < 16_384, f"{name} in {rig}: {grown} bytes more after 256 frames"
+    assert grown < _GROWTH, f"memory grew by {grown} bytes in {_STEADY_FRAMES} frames: allocate in prepare"
 
 
 def _cost(rig: _Rig, fresh: Callable[..., Plugin]) -> tuple[float, int]:

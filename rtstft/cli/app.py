@@ -64,7 +64,8 @@ def _one_line(error: Exception) -> str:
     if usage is not None:
         return f"{' '.join(usage().split())} (rtstft --help)"
     if isinstance(error, RtstftError):
-        return " ".join(str(error).split())
+        notes = (f" ({note})" for note in getattr(error, "__notes__", ()))
+        return " ".join("".join([str(error), *notes]).split())
     return f"{type(error).__name__}: {' '.join(str(error).split())} (--debug shows where)"
 
 

@@ -2,7 +2,9 @@
 
 import inspect
 import json
+import keyword
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,6 +46,8 @@ def new(
     for path in texts:
         if path.exists():
             raise FileError(f"{path} exists: choose another name, or another --folder")
+    if keyword.iskeyword(kind) or keyword.iskeyword(module) or find_spec(module):
+        raise CallbackError(f"NAME is {name!r}, but Python has {module} already: choose another name")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():
@@ -86,7 +90,9 @@ def _print_all(found: list[dict[str, Any]]) -> None:
             table.add_row(f"--aux {name}=", "", "auxiliary input", "")
         for param in entry.get("parameters", ()):
             if param["name"] not in ("mix", "bypass"):
-                table.add_row(param["name"], _shown(param["default"]), _range(param), Text(param["doc"]))
+                table.add_row(
+                    param["name"], *map(Text, (_shown(param["default"]), _range(param), param["doc"]))
+                )
         console.print(Padding(table, (0, 0, 1, 4)))
     console.print("Every plugin has mix, 0 to 1, and bypass, true or false.")
 

@@ -18,21 +18,24 @@ class AuxSources:
 
     Attributes:
         channels: of each, by name.
-        notes: what the user should know about them.
 
     Raises:
-        FileError: one cannot be read, or has another samplerate than the source.
+        FileError: one cannot be read, has another samplerate than the source, or is standard input,
+            which is read already.
     """
 
     def __init__(self, paths: Mapping[str, str | PathLike[str]], source: Source) -> None:
         self._stack = ExitStack()
         self._sources: dict[str, Source] = {}
-        self.notes: list[str] = []
-        self._ended: set[str] = set()
+        self._ended: dict[str, None] = {}
+        names = [source.name]
         with ExitStack() as undo:
             undo.push(self._stack)
             for name, path in paths.items():
+                if path == "-" and "standard input" in names:
+                    raise FileError(f"auxiliary input {name!r}: standard input is read already, name a file")
                 opened = self._stack.enter_context(Source(path))
+                names.append(opened.name)
                 if opened.samplerate != source.samplerate:
                     raise FileError(
                         f"auxiliary input {name!r}: {opened.name} has {opened.samplerate} Hz, expected the "
@@ -41,6 +44,12 @@ class AuxSources:
                 self._sources[name] = opened
             undo.pop_all()
         self.channels = {name: opened.channels for name, opened in self._sources.items()}
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know about them."""
+        ended = [f"auxiliary input {name!r} ended early: silence from there on" for name in self._ended]
+        return [note for source in self._sources.values() for note in source.notes] + ended
 
     def beside(self, block: RealArray, dtype: np.dtype[Any]) -> RealArray:
         """`block`, shape (n, channels), with the next n samples of each file as further columns.
@@ -53,9 +62,7 @@ class AuxSources:
         for name, source in self._sources.items():
             part = source.read(dtype)
             if len(part) < len(block):
-                if name not in self._ended:
-                    self.notes.append(f"auxiliary input {name!r} ended early: silence from there on")
-                self._ended.add(name)
+                self._ended[name] = None
                 silence = np.zeros((len(block) - len(part), source.channels), dtype)
                 part = np.concatenate([part, silence])
             columns.append(part[: len(block)])

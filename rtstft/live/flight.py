@@ -111,10 +111,13 @@ class FlightRecorder:
             self._events.add(f"flight recorder wrote {path} and its .json")
 
     def _replay(self, path: Path) -> str | None:
-        """The command that passes the recording through the same; None where a window has no name."""
+        """The command that passes the recording through the same; None where something has no name."""
         words = ["rtstft", "process", str(path), str(path.with_name(f"{path.stem}-replay.wav"))]
         for callback in self._callbacks:
-            words += ["--plugin", spec_of(callback)]
+            try:
+                words += ["--plugin", spec_of(callback)]
+            except RtstftError:
+                return None
         geometry = self._geometry
         words += ["--n-fft", str(geometry.n_fft), "--hop-length", str(geometry.hop_length)]
         words += ["--win-length", str(geometry.win_length)]

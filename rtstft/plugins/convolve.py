@@ -98,6 +98,7 @@ class Convolve(Plugin):
             )
         self._wanted = self._spectra(taps, context)
         self._given = taps
+        self.unwritten = ("response",)
 
     def process(self, frame: ComplexArray) -> None:
         """Convolves the frame and those before it, in place."""

@@ -1,0 +1,385 @@
+"""The command's plugins: listed, begun, run in their order, and given auxiliary inputs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from command import rtstft
+from strategies import noise
+
+from rtstft import STFT, Chain, FileError, PluginError, process_file, save_preset
+from rtstft.frames import FrameDelay
+from rtstft.loading import load
+from rtstft.places import registered
+from rtstft.plugin import Context, Plugin
+from rtstft.plugins.gain import Gain
+from rtstft.testing import check_plugin
+
+RATE = 48_000
+LENGTH = 40_000  # more than two blocks of a file
+FX = dedent("""
+    import numpy as np
+    import rtstft
+
+    class Add(rtstft.Plugin):
+        '''Adds to the first bin.'''
+        by = rtstft.Param(1.0)
+        text = rtstft.Param("[/as] [it] is")
+        def process(self, frame):
+            frame[:, 0] += self.by
+
+    class Side(rtstft.Plugin):
+        '''Replaces the signal by an input.'''
+        aux = ("sidechain",)
+        def process(self, frame, info, aux):
+            frame[...] = aux["sidechain"]
+
+    class Needy(rtstft.Plugin):
+        '''Cannot be made without.'''
+        def __init__(self, size):
+            pass
+""")
+
+
+class Side(Plugin):
+    """Replaces the signal by an input."""
+
+    aux = ("sidechain",)
+
+    def process(self, frame: Any, _info: Any, aux: Any) -> None:
+        frame[...] = aux["sidechain"]
+
+
+class Look(Plugin):
+    """Delays by its lookahead."""
+
+    def __init__(self, lookahead: int) -> None:
+        self.lookahead = lookahead
+
+    def prepare(self, context: Context) -> None:
+        self._delay = FrameDelay(self.lookahead, (context.channels, context.stft.bins), context.complex_dtype)
+
+    def process(self, frame: Any) -> Any:
+        return self._delay.push(frame)
+
+
+@pytest.fixture(autouse=True)
+def _material(command_folder: Path) -> None:
+    (command_folder / "fx.py").write_text(FX)
+    soundfile.write("in.wav", noise(LENGTH, 1, "float64") / 2, RATE, "DOUBLE")
+    soundfile.write("voice.wav", noise(LENGTH, 1, "float64", seed=1) / 2, RATE, "DOUBLE")
+
+
+def read(name: str) -> Any:
+    return soundfile.read(name, always_2d=True)[0]
+
+
+def test_table_names_every_plugin_and_parameter(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert rtstft("plugins") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    words = out.split()
+    for name, entry in registered().items():
+        assert name in words
+        assert set(entry.load().params) - {"mix", "bypass"} <= set(words)
+    assert "-120 to 60 dB" in out
+    assert "low, high, band, notch, fir" in out
+    assert "low_shelf, peak or high_shelf:Hz:dB[:Q], separated by commas" in out  # and not taken for markup
+
+
+def test_json_has_all_there_is_to_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert rtstft("plugins", "--json") == 0
+    out, err = capsys.readouterr()
+    assert (len(out.splitlines()), err) == (1, "")
+    found = {entry["name"]: entry for entry in json.loads(out)}
+    assert list(found) == sorted(registered())
+    for name, entry in registered().items():
+        kind = entry.load()
+        described = found[name]
+        assert described["class"] == entry.value
+        assert described["summary"]
+        assert described["doc"].startswith(described["summary"].split(".")[0][:20])
+        assert described["aux"] == list(kind.aux)
+        assert [param["name"] for param in described["parameters"]] == list(kind.params)
+        for facts in described["parameters"]:
+            param = kind.params[facts["name"]]
+            assert facts == param.describe()
+            assert (facts["default"], facts["min"], facts["max"]) == (param.default, param.min, param.max)
+            assert facts["doc"]
+            for ending, unit in {"_db": "dB", "_hz": "Hz", "_s": "s"}.items():
+                assert facts["unit"] == unit or not facts["name"].endswith(ending)
+    (gain_db,) = (p for p in found["gain"]["parameters"] if p["name"] == "gain_db")
+    assert gain_db == {
+        "name": "gain_db",
+        "type": "float",
+        "default": 0.0,
+        "min": -120.0,
+        "max": 60.0,
+        "choices": [],
+        "unit": "dB",
+        "smooth_s": 0.02,
+        "fixed": False,
+        "doc": "what to add to the level",
+    }
+
+
+def test_broken_plugins_of_others_are_listed_with_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command_folder: Path
+) -> None:
+    info = command_folder / "site" / "other-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[rtstft.plugins]\nzap = nowhere:Zap\nzip = fx:Needy\nzoom = fx:Add\n"
+    )
+    monkeypatch.setattr(sys, "path", [str(info.parent), str(command_folder), *sys.path])
+    assert rtstft("plugins", "--json") == 0
+    found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert "ModuleNotFoundError" in found["zap"]["error"]
+    assert "TypeError" in found["zip"]["error"]
+    assert found["zoom"]["summary"] == "Adds to the first bin."
+    assert "gain" in found
+    monkeypatch.setenv("COLUMNS", "200")
+    assert rtstft("plugins") == 0
+    out = capsys.readouterr().out
+    assert "ModuleNotFoundError" in out
+    assert "[/as] [it] is" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "module"),
+    [
+        ("MyGate", "MyGate", "my_gate"),
+        ("my_gate", "MyGate", "my_gate"),
+        ("gate2", "Gate2", "gate2"),
+        ("X", "X", "x"),
+        ("HTTPGate", "HTTPGate", "httpgate"),
+        ("my__gate_", "My_gate_", "my_gate_"),
+    ],
+)
+def test_skeleton_keeps_the_contract(
+    name: str, kind: str, module: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rtstft("plugins", "new", name, "--folder", "mine") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert out.startswith(f"wrote mine/{module}.py and mine/test_{module}.py. Try it: rtstft live --plugin ")
+    assert {path.name for path in Path("mine").iterdir()} == {f"{module}.py", f"test_{module}.py"}
+    made: Any = load(f"mine/{module}.py:{kind}:amount=0.5")
+    assert type(made).__name__ == kind
+    check_plugin(type(made), geometries=(STFT(128, 32),))
+    assert rtstft("process", "in.wav", "out.wav", "--plugin", f"mine/{module}.py:{kind}:amount=0.5") == 0
+
+
+def test_skeleton_passes_its_own_test() -> None:
+    assert rtstft("plugins", "new", "MyGate") == 0
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_my_gate.py"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+    assert "1 passed" in ended.stdout
+
+
+@pytest.mark.parametrize("there", ["my_gate.py", "test_my_gate.py"])
+def test_skeleton_never_overwrites(there: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(there).write_text("mine")
+    files = sorted(Path().iterdir())
+    assert rtstft("plugins", "new", "MyGate") == 2
+    assert f"{there} exists: choose another name, or another --folder" in capsys.readouterr().err
+    assert sorted(Path().iterdir()) == files
+    assert Path(there).read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("", "expected letters, digits and _"),
+        ("My Gate", "expected letters, digits and _"),
+        ("my-gate", "expected letters, digits and _"),
+        ("../Gate", "expected letters, digits and _"),
+        ("2gates", "expected letters, digits and _"),
+        ("_gate", "expected letters, digits and _"),
+        ("Größe", "expected letters, digits and _"),
+        ("None", "Python has none already"),
+        ("Pass", "Python has pass already"),
+        ("Numpy", "Python has numpy already"),
+        ("rtstft", "Python has rtstft already"),
+        ("json", "Python has json already"),
+    ],
+)
+def test_skeleton_of_a_name_that_cannot_be(name: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    files = sorted(Path().iterdir())
+    assert rtstft("plugins", "new", name) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert len(err.splitlines()) == 1
+    assert sorted(Path().iterdir()) == files
+
+
+def test_skeleton_where_nothing_can_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert rtstft("plugins", "new", "MyGate", "--folder", "in.wav") == 2
+    assert "in.wav cannot be written to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("specs", "gain", "offset"),
+    [
+        (["gain:gain_db=-6.020599913279624"], 0.5, 0),
+        (["gain:gain_db=-6.020599913279624", "fx.py:Add:by=3"], 0.5, 3),
+        (["fx.py:Add:by=3", "gain:gain_db=-6.020599913279624"], 0.5, 1.5),
+        (["fx.py:Add", "fx:Add:by=3"], 1, 4),
+        (["fx.py:Add:by=8,mix=0.25"], 1, 2),
+        (["half.toml", "fx.py:Add:by=3"], 0.5, 3),
+        (["fx.py:Add:by=3", "row.json"], 0.25, 0.75),
+    ],
+)
+def test_plugins_run_in_their_order(specs: list[str], gain: float, offset: float) -> None:
+    save_preset("half.toml", Gain(gain_db=-6.020599913279624))
+    save_preset("row.json", Chain([Gain(gain_db=-6.020599913279624), Gain(gain_db=-6.020599913279624)]))
+    options = [word for spec in specs for word in ("--plugin", spec)]
+    assert rtstft("process", "in.wav", "out.wav", *options) == 0
+    geometry = STFT()
+    spectra = geometry.stft(read("in.wav")) * gain
+    spectra[..., 0] += offset
+    expected = geometry.istft(spectra, length=LENGTH)
+    assert np.abs(read("out.wav") - expected).max() < 1e-12
+
+
+def test_error_in_a_preset_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("voice.toml").write_text('plugin = "gain"\nparameters.level = 3\n')
+    assert rtstft("process", "in.wav", "out.wav", "-p", "voice.toml") == 2
+    err = capsys.readouterr().err
+    assert "Gain has no parameter 'level'" in err
+    assert "(in the preset voice.toml)" in err
+    assert len(err.splitlines()) == 1
+
+
+SIDE = ["process", "in.wav", "out.wav", "-p", "fx.py:Side"]
+
+
+def test_sidechain_comes_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert rtstft(*SIDE, "--aux", "sidechain=voice.wav", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["notes"] == []
+    assert np.abs(read("out.wav") - read("voice.wav")).max() < 1e-12
+
+
+@pytest.mark.parametrize("length", [0, 1, 16_384, 20_000, LENGTH - 1, LENGTH, LENGTH + 1, 2 * LENGTH])
+def test_sidechain_of_another_length(length: int, capsys: pytest.CaptureFixture[str]) -> None:
+    voice = noise(length, 1, "float64", seed=1) / 2
+    soundfile.write("short.wav", voice, RATE, "DOUBLE")
+    assert rtstft(*SIDE, "--aux", "sidechain=short.wav") == 0
+    out = capsys.readouterr().out
+    note = "note: auxiliary input 'sidechain' ended early: silence from there on"
+    assert out.count(note) == (length < LENGTH)
+    expected = np.zeros((LENGTH, 1))
+    expected[:length] = voice[:LENGTH]
+    assert np.abs(read("out.wav") - expected).max() < 1e-12
+
+
+def test_notes_of_an_auxiliary_file_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    data = Path("voice.wav").read_bytes()
+    Path("cut.wav").write_bytes(data[: len(data) // 2])
+    assert rtstft(*SIDE, "--aux", "sidechain=cut.wav") == 0
+    notes = capsys.readouterr().out.splitlines()[1:]
+    assert notes[0].startswith("note: cut.wav is cut off")
+    assert notes[1].startswith("note: auxiliary input 'sidechain' ended early")
+
+
+AUX: dict[str, tuple[list[str], int, str]] = {
+    "missing input": (
+        [],
+        1,
+        "'Side', frame 0: needs the auxiliary input 'sidechain'; there are none: see aux=",
+    ),
+    "other input": (
+        ["--aux", "voice=voice.wav"],
+        1,
+        "needs the auxiliary input 'sidechain'; there are voice",
+    ),
+    "missing file": (["--aux", "sidechain=missing.wav"], 2, "missing.wav does not exist"),
+    "no sound file": (["--aux", "sidechain=fx.py"], 2, "fx.py cannot be read as a sound file"),
+    "other samplerate": (
+        ["--aux", "sidechain=low.wav"],
+        2,
+        "auxiliary input 'sidechain': low.wav has 44100 Hz, expected the 48000 Hz of in.wav: resample it",
+    ),
+    "no name": (["--aux", "=voice.wav"], 2, "--aux =voice.wav, expected NAME=FILE"),
+    "no file": (["--aux", "sidechain="], 2, "--aux sidechain=, expected NAME=FILE"),
+    "no equals": (["--aux", "voice.wav"], 2, "--aux voice.wav, expected NAME=FILE"),
+    "twice": (["--aux", "sidechain=voice.wav"] * 2, 2, "each name once"),
+}
+
+
+@pytest.mark.parametrize("name", AUX)
+def test_sidechain_that_cannot_be_is_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile.write("low.wav", np.zeros(100), 44_100)
+    words, code, says = AUX[name]
+    assert rtstft(*SIDE, *words) == code
+    err = capsys.readouterr().err
+    assert says in err
+    assert len(err.splitlines()) == 1
+    assert not Path("out.wav").exists()
+
+
+def test_standard_input_is_read_once() -> None:
+    words = [sys.executable, "-m", "rtstft", "process", "-p", "fx.py:Side"]
+    data = Path("voice.wav").read_bytes()
+    for more in (["-", "out.wav", "--aux", "sidechain=-"], ["in.wav", "out.wav", "--aux=a=-", "--aux=b=-"]):
+        ended = subprocess.run([*words, *more], input=data, capture_output=True, check=False)
+        assert ended.returncode == 2
+        assert b"standard input is read already, name a file" in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+    piped = [*words, "in.wav", "out.wav", "--aux", "sidechain=-"]
+    assert subprocess.run(piped, input=data, capture_output=True, check=False).returncode == 0
+    assert np.abs(read("out.wav") - read("voice.wav")).max() < 1e-12
+
+
+@pytest.mark.parametrize("looks", [(0, 0), (1, 0), (0, 2), (3, 2)])
+@pytest.mark.parametrize("geometry", [STFT(64, 16, 48), STFT(1024, 160, 512, window="hamming")])
+def test_sidechain_is_aligned_to_the_sample_behind_lookahead(looks: tuple[int, int], geometry: STFT) -> None:
+    before, after = looks
+    clicks = np.zeros((LENGTH, 1))
+    clicks[[0, 1, 777, 16_383, 16_384, LENGTH - 1]] = [[0.5], [-0.25], [0.5], [0.25], [-0.5], [0.5]]
+    soundfile.write("clicks.wav", clicks, RATE, "DOUBLE")
+    row = [Look(before), Side(), Look(after)]
+    report = process_file("in.wav", "out.wav", row, geometry, aux={"sidechain": "clicks.wav"})
+    assert report.samples == LENGTH
+    assert report.notes == ()
+    assert np.abs(read("out.wav") - clicks).max() < 1e-12
+
+
+def test_sidechains_keep_their_names_and_channels() -> None:
+    seen: dict[str, Any] = {}
+
+    def look(frame: Any, info: Any, aux: Any) -> None:  # noqa: ARG001
+        seen.update({name: value.shape for name, value in aux.items()})
+
+    soundfile.write("stereo.wav", np.zeros((LENGTH, 2)), RATE)
+    process_file("in.wav", "out.wav", look, STFT(64, 16), aux={"b": Path("stereo.wav"), "a": "voice.wav"})
+    assert seen == {"b": (2, 33), "a": (1, 33)}
+    assert np.abs(read("out.wav") - read("in.wav")).max() < 1e-12
+
+
+def test_sidechain_may_be_the_source_and_the_target() -> None:
+    before = read("voice.wav")
+    aux = {"sidechain": "voice.wav"}
+    process_file("in.wav", "voice.wav", Side(), STFT(64, 16), aux=aux, overwrite=True)
+    assert np.abs(read("voice.wav") - before).max() < 1e-12
+    process_file("in.wav", "out.wav", Side(), STFT(64, 16), aux={"sidechain": "in.wav"})
+    assert np.abs(read("out.wav") - read("in.wav")).max() < 1e-12
+
+
+def test_failure_leaves_no_file() -> None:
+    with pytest.raises(PluginError, match="needs the auxiliary input 'sidechain'"):
+        process_file("in.wav", "out.wav", Side(), STFT(64, 16))
+    with pytest.raises(FileError, match=r"missing\.wav does not exist"):
+        process_file("in.wav", "out.wav", Side(), STFT(64, 16), aux={"sidechain": "missing.wav"})
+    assert not Path("out.wav").exists()
