@@ -108,7 +108,7 @@ def process_source(
             length=source.samples,
             latency=processor.latency,
             progress=progress,
-            notes=aux_sources.notes,
+            notes=lambda: aux_sources.notes,
         )
 
 
