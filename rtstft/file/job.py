@@ -108,7 +108,7 @@ def process_source(
             length=source.samples,
             latency=processor.latency,
             progress=progress,
-            notes=lambda: aux_sources.notes,
+            notes=aux_sources.notes,
         )
 
 

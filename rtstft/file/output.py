@@ -72,7 +72,7 @@ class Output:
         length: int | None,
         latency: int,
         progress: Callable[[FileProgress], object] | None,
-        notes: Callable[[], Sequence[str]] = tuple,
+        notes: Sequence[str] = (),
     ) -> FileReport:
         """Writes all blocks, shape (n, channels).
 
@@ -81,7 +81,7 @@ class Output:
             length: how many there will be, if that is known.
             latency: for the report.
             progress: called after every block.
-            notes: gives notes for the report, when the blocks have ended.
+            notes: for the report; read when the blocks have ended.
         """
         source, encoder = self._source, self._encoder
         samples = 0
@@ -118,7 +118,7 @@ class Output:
             clipped=encoder.clipped,
             gain=gain,
             not_kept=tuple(not_kept),
-            notes=(*source.notes, *notes(), *self._notes, *target.notes),
+            notes=(*source.notes, *notes, *self._notes, *target.notes),
         )
 
     def _open_target(self, length: int | None) -> Target | PipeTarget:
