@@ -17,7 +17,7 @@ from rtstft.errors import (
     RtstftError,
     StreamError,
 )
-from rtstft.file import FileProgress, FileReport, frames, process_file
+from rtstft.file import FileProgress, FileReport, frames, process_file, stretch_file
 from rtstft.geometry import STFT
 from rtstft.loading import plugin
 from rtstft.params import Param
@@ -66,4 +66,5 @@ __all__ = [
     "plugin",
     "process_file",
     "save_preset",
+    "stretch_file",
 ]

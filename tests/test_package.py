@@ -44,7 +44,7 @@ BUILD_ORDER = [
 ]
 LEVEL = {f"rtstft.{name}": level for level, names in enumerate(BUILD_ORDER) for name in names}
 # What stands on the engine, each layer on those before it.
-LAYERS = ["rtstft.plugins", "rtstft.file", "rtstft.live", "rtstft.cli"]
+LAYERS = ["rtstft.plugins", "rtstft.stretch", "rtstft.file", "rtstft.live", "rtstft.cli"]
 
 MODULES = {
     ".".join(["rtstft", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__"): path

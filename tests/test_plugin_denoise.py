@@ -12,7 +12,6 @@ from rtstft import STFT, Context, PluginError, Processor
 from rtstft.plugins._lsa import LsaGain, exponential_integral
 from rtstft.plugins._noise import NoiseTracker
 from rtstft.plugins.denoise import Denoise
-from rtstft.testing import check_plugin
 
 RATE = 16_000
 GEOMETRY = STFT(512, 128, window="sqrt_hann", synthesis="same")
@@ -47,10 +46,6 @@ def ratio_db(clean: Samples, found: Samples) -> float:
     """Scale-invariant ratio of signal and distortion."""
     target = clean * (np.dot(found, clean) / np.dot(clean, clean))
     return db(target) - db(found - target)
-
-
-def test_contract() -> None:
-    check_plugin(Denoise)
 
 
 @pytest.mark.parametrize("floor_db", [-6.0, -12.0])
@@ -102,6 +97,34 @@ def test_the_estimate_is_not_biased() -> None:
         found.append(tracker.noise.mean())
     truth = 0.02**2 * np.sum(GEOMETRY.analysis_window**2)
     assert abs(10 * np.log10(np.mean(found[100:]) / truth)) < 0.2
+
+
+def test_frames_that_are_half_outside_count_as_much() -> None:
+    context = Context(GEOMETRY, RATE, 1, np.dtype("float64"))
+    tracker = NoiseTracker(context)
+    for index, frame in enumerate(GEOMETRY.stft(white(1)[:, np.newaxis])[:2]):
+        tracker.update(np.abs(frame) ** 2, index * 128 - GEOMETRY.overlap, 0.15)
+    truth = 0.02**2 * np.sum(GEOMETRY.analysis_window**2)
+    assert abs(10 * np.log10(tracker.noise.mean() / 1.23 / truth)) < 2
+
+
+def test_far_beyond_full_scale() -> None:
+    x = white(1, level=1e15).astype(np.float32)[:, np.newaxis]
+    x[: RATE // 2] *= 1e-21
+    processor = Processor(Denoise(), GEOMETRY, RATE, 1)
+    y = processor.process(x)[RATE // 2 + processor.latency :]
+    assert 0.01 < np.linalg.norm(y) / np.linalg.norm(x) < 1.1
+
+
+def test_reset_forgets_what_was_learnt() -> None:
+    x = white(1)[:, np.newaxis]
+    plugin = Denoise(learn=True)
+    processor = Processor(plugin, GEOMETRY, RATE, 1, dtype="float64")
+    processor.process(100 * x)
+    plugin.learn = False
+    processor.reset()
+    fresh = Processor(Denoise(), GEOMETRY, RATE, 1, dtype="float64")
+    assert np.array_equal(processor.process(x), fresh.process(x))
 
 
 def test_what_was_learnt_is_held() -> None:

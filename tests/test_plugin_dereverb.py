@@ -6,7 +6,6 @@ from strategies import Samples
 
 from rtstft import STFT, Processor
 from rtstft.plugins.dereverb import Dereverb
-from rtstft.testing import check_plugin
 
 CASES = [
     (STFT(512, 128, window="sqrt_hann", synthesis="same"), 16_000),
@@ -45,10 +44,6 @@ def change_db(x: Samples, y: Samples, rate: int, start_s: float, end_s: float) -
     time = np.arange(len(x)) / rate % 0.6
     there = (start_s <= time) & (time < end_s)
     return float(10 * np.log10(np.sum(y[there] ** 2) / np.sum(x[there] ** 2)))
-
-
-def test_contract() -> None:
-    check_plugin(Dereverb)
 
 
 @pytest.mark.parametrize("t60_s", [0.4, 0.8])

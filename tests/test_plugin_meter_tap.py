@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,9 +12,8 @@ from hypothesis import strategies as st
 from strategies import Samples, channel_counts, dtypes, geometries, noise, processed
 
 from rtstft import STFT, Context, FrameInfo, Processor
-from rtstft.plugins.meter import Levels, Meter
+from rtstft.plugins.meter import Levels, Meter, _Board
 from rtstft.plugins.tap import Tap
-from rtstft.testing import check_plugin
 from rtstft.types import ComplexArray
 
 RATE = 48_000
@@ -26,11 +26,6 @@ def switching() -> Iterator[None]:
     sys.setswitchinterval(5e-5)
     yield
     sys.setswitchinterval(before)
-
-
-@pytest.mark.parametrize("plugin", [Meter, Tap])
-def test_contract(plugin: type[Meter | Tap]) -> None:
-    check_plugin(plugin)
 
 
 def measured(x: Samples, geometry: STFT, rate: int = RATE, **params: float) -> Levels:
@@ -93,6 +88,30 @@ def test_a_reset_leaves_the_last_reading() -> None:
     processor.reset()
     assert meter.read().index == before.index
     assert meter.read().rms_db == before.rms_db
+    processor.process(np.zeros((64, 1), np.float32))
+    assert meter.read().index == 0
+    assert meter.read().rms_db == -200
+
+
+def test_a_reader_that_was_overtaken_reads_again() -> None:
+    board = _Board(1)
+    copies, overtaking = board._copies, iter(range(1, 17))
+
+    class Overtaken:
+        def __getitem__(self, slot: int) -> Samples:
+            row: Samples = copies[slot]
+            for index in overtaking:
+                board.write(np.full((2, 1), index), index)
+            return row
+
+        def __setitem__(self, slot: int, value: Samples) -> None:
+            copies[slot] = value
+
+    board.write(np.zeros((2, 1)), 0)
+    board._copies = cast(Any, Overtaken())
+    index, levels = board.read()
+    assert index == 16
+    assert (levels == 16).all()
 
 
 @pytest.mark.usefixtures("switching")

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from rtstft.cli import demo, devices, doctor, info, latency, live, plugins, process
+from rtstft.cli import demo, devices, doctor, info, latency, live, plugins, process, stretch
 from rtstft.errors import PluginError, RtstftError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("process")(process.process)
+app.command("stretch")(stretch.stretch)
 app.command("live")(live.live)
 app.add_typer(plugins.verb, name="plugins")
 app.command("devices")(devices.devices)

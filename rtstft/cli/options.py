@@ -6,6 +6,8 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from rtstft.errors import FileError, GeometryError
+from rtstft.fftw import Effort
+from rtstft.file.pcm import Clip
 from rtstft.geometry import STFT
 from rtstft.windows import WindowSpec
 
@@ -62,6 +64,25 @@ Aux: TypeAlias = Annotated[
         "number of further channels of the device.",
     ),
 ]
+
+InFile: TypeAlias = Annotated[
+    str, typer.Argument(metavar="IN", help="Sound file, or - for WAV or AU on standard input.")
+]
+OutFile: TypeAlias = Annotated[
+    str, typer.Argument(metavar="OUT", help="File to write, or - for standard output.")
+]
+PlannerEffort: TypeAlias = Annotated[Effort, typer.Option(help="How long FFTW may look for a fast plan.")]
+Subtype: TypeAlias = Annotated[str | None, typer.Option(help="Sample format, such as PCM_24; default as IN.")]
+Format: TypeAlias = Annotated[
+    str | None, typer.Option(help="Container, such as FLAC; default by OUT's name, or as IN.")
+]
+DitherFlag: TypeAlias = Annotated[bool, typer.Option("--dither", help="Triangular dither before rounding.")]
+ClipChoice: TypeAlias = Annotated[
+    Clip, typer.Option(help="Samples beyond full scale: limit and count, refuse, or lower all.")
+]
+Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace an existing OUT.")]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="The report as one line of JSON.")]
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,16 @@
 """process_file: a sound file through callbacks into a sound file, in constant memory."""
 
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
 from os import PathLike
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from rtstft.errors import AudioError, FileError
 from rtstft.file.aux import AuxSources
-from rtstft.file.formats import resolve_format, resolve_subtype
-from rtstft.file.pcm import Clip, Dither, Encoder, engine_dtype
-from rtstft.file.pipe import PipeTarget
+from rtstft.file.output import Output
+from rtstft.file.pcm import Clip, Dither
 from rtstft.file.report import FileProgress, FileReport
-from rtstft.file.source import BLOCK, Source
-from rtstft.file.target import Target, check_writable
+from rtstft.file.source import Source
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback
 from rtstft.processor import Processor
@@ -97,93 +90,26 @@ def process_source(
     aux: Mapping[str, str | PathLike[str]] | None,
 ) -> FileReport:
     """`process_file` of a source that is open already."""
-    started = time.perf_counter()
-    if clip not in ("count", "error", "normalize"):
-        raise AudioError(f"clip={clip!r}, expected 'count', 'error' or 'normalize'")
-    if dither not in (None, "tpdf"):
-        raise AudioError(f"dither={dither!r}, expected None or 'tpdf'")
-    container = resolve_format(dst, format, source.format)
-    # A file that replaces its source never becomes lossy unasked.
-    wanted = source.subtype if subtype is None and source.is_at(dst) else subtype
-    given, subtype = wanted, resolve_subtype(container, wanted, source.subtype)
-    if dst != "-":
-        check_writable(Path(dst), overwrite)
-    dtype = engine_dtype(source.subtype, subtype)
-    encoder = Encoder(subtype, dither=dither, refuse_clipping=clip == "error")
-    samples = 0
-    gain = 1.0
-    notes: list[str] = []
-    if given is None and subtype != source.subtype:
-        notes.append(f"{container} cannot hold {source.subtype}: written as {subtype}")
-    with ExitStack() as stack:
-        aux_sources = stack.enter_context(AuxSources(aux or {}, source))
+    output = Output(
+        source, dst, overwrite=overwrite, format=format, subtype=subtype, dither=dither, clip=clip
+    )
+    with AuxSources(aux or {}, source) as aux_sources:
         processor = Processor(
             callbacks,
             geometry,
             source.samplerate,
             source.channels,
-            dtype=dtype,
+            dtype=output.dtype,
             planner_effort=planner_effort,
             aux=aux_sources.channels,
         )
-        target = _open_target(dst, source, container, subtype, overwrite)
-        stack.enter_context(target)
-        output = _processed(source, aux_sources, processor, dtype)
-        if clip == "normalize":
-            folder = None if dst == "-" else Path(dst).parent
-            scratch = stack.enter_context(tempfile.TemporaryFile(dir=folder))
-            gain, output = _normalized(output, encoder, source.channels, dtype, scratch)
-        else:
-            output = _observed(output, encoder)
-        for block in output:
-            samples += len(block)
-            target.write(encoder.encode(block))
-            if progress is not None:
-                elapsed = time.perf_counter() - started
-                progress(FileProgress(samples, source.samples, source.samplerate, elapsed))
-        target.commit()
-    not_kept = target.not_kept + source.chunks
-    if source.channel_mask not in (None, target.channel_mask):
-        not_kept.append("channel layout")
-    return FileReport(
-        samples=samples,
-        channels=source.channels,
-        samplerate=source.samplerate,
-        format=target.container,
-        subtype=subtype,
-        seconds=samples / source.samplerate,
-        elapsed_s=time.perf_counter() - started,
-        latency=processor.latency,
-        peak=encoder.peak,
-        clipped=encoder.clipped,
-        gain=gain,
-        not_kept=tuple(not_kept),
-        notes=tuple(source.notes + aux_sources.notes + notes + target.notes),
-    )
-
-
-def _open_target(
-    dst: str | PathLike[str], source: Source, container: str, subtype: str, overwrite: bool
-) -> Target | PipeTarget:
-    if dst == "-":
-        return PipeTarget(
-            samplerate=source.samplerate,
-            channels=source.channels,
-            container=container,
-            subtype=subtype,
-            samples=source.samples,
-            tags=source.tags,
+        return output.write(
+            _processed(source, aux_sources, processor, output.dtype),
+            length=source.samples,
+            latency=processor.latency,
+            progress=progress,
+            notes=aux_sources.notes,
         )
-    return Target(
-        dst,
-        samplerate=source.samplerate,
-        channels=source.channels,
-        container=container,
-        subtype=subtype,
-        tags=source.tags,
-        samples=source.samples,
-        overwrite=overwrite,
-    )
 
 
 def _processed(
@@ -197,28 +123,3 @@ def _processed(
             output, surplus = output[surplus:], max(0, surplus - len(block))
         yield output
     yield processor.flush()[surplus:]
-
-
-def _observed(output: Iterable[RealArray], encoder: Encoder) -> Iterator[RealArray]:
-    for block in output:
-        encoder.observe(block)
-        yield block
-
-
-def _normalized(
-    output: Iterable[RealArray], encoder: Encoder, channels: int, dtype: np.dtype[Any], scratch: IO[bytes]
-) -> tuple[float, Iterator[RealArray]]:
-    """Output scaled to fit, and the gain: the peak is known only when all of it lies in `scratch`."""
-    for block in _observed(output, encoder):
-        try:
-            scratch.write(np.ascontiguousarray(block).data)
-        except OSError as error:
-            raise FileError(f"no room for the output before it is normalised: {error.strerror}") from error
-    gain = encoder.headroom_gain
-    scratch.seek(0)
-    return gain, _scaled(scratch, gain, channels, dtype)
-
-
-def _scaled(scratch: IO[bytes], gain: float, channels: int, dtype: np.dtype[Any]) -> Iterator[RealArray]:
-    while data := scratch.read(BLOCK * channels * dtype.itemsize):
-        yield np.frombuffer(data, dtype).reshape(-1, channels) * dtype.type(gain)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FileProgress:
-    """How far `process_file` has come."""
+    """How far a file job has come."""
 
     samples: int
-    """Samples per channel done."""
+    """Samples per channel written so far."""
     total: int | None
     """Samples per channel in all; None where a pipe does not tell."""
     samplerate: int
@@ -22,10 +22,10 @@ class FileProgress:
 
 @dataclass(frozen=True)
 class FileReport:
-    """What `process_file` did."""
+    """What a file job did."""
 
     samples: int
-    """Samples per channel, read and written."""
+    """Samples per channel written."""
     channels: int
     samplerate: int
     format: str
@@ -33,7 +33,7 @@ class FileReport:
     subtype: str
     """Sample format written, in soundfile's words."""
     seconds: float
-    """Duration of the audio."""
+    """Duration of the audio written."""
     elapsed_s: float
     """Duration of the processing."""
     latency: int

@@ -10,8 +10,10 @@ import engine
 import files
 import live
 import noise_reduction
+import pitch
 import plugins
 import startup
+import stretch
 from harness import Row, environment
 
 PARTS: dict[str, Callable[[argparse.Namespace], Row]] = {
@@ -22,6 +24,8 @@ PARTS: dict[str, Callable[[argparse.Namespace], Row]] = {
     "plugins": lambda options: plugins.run(quick=options.quick),
     "convolve": lambda options: convolve.run(quick=options.quick),
     "denoise": lambda options: noise_reduction.run(quick=options.quick, audio=options.audio),
+    "pitch": lambda options: pitch.run(quick=options.quick),
+    "stretch": lambda options: stretch.run(quick=options.quick, audio=options.audio),
 }
 
 
@@ -30,7 +34,9 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, help="one part instead of all")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, shorter signals")
     parser.add_argument("--minutes", type=float, help="length of the file (default 10; 1 with --quick)")
-    parser.add_argument("--audio", type=Path, help="folder with the folders speech and noise, for denoise")
+    parser.add_argument(
+        "--audio", type=Path, help="folder with the folders speech and noise, for denoise and stretch"
+    )
     parser.add_argument(
         "--json", type=Path, default=Path("rtstft-benchmark.json"), help="default: %(default)s"
     )

@@ -19,6 +19,7 @@ PACKAGES = (
     "scipy",
     "pyfftw",
     "librosa",
+    "stftpitchshift",
     "torch",
     "pyroomacoustics",
     "aubio-ledfx",

@@ -1,0 +1,205 @@
+"""Stretcher: a stream made faster or slower, its pitch unchanged."""
+
+import math
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from rtstft import fftw
+from rtstft.analysis import in_sequence, new_frame
+from rtstft.arrays import check_samples, chunks, is_finite_number
+from rtstft.errors import AudioError, GeometryError, StreamError
+from rtstft.geometry import STFT
+from rtstft.plugins._regions import Regions, Rotation, centre_of
+from rtstft.types import RealArray
+from rtstft.windows import support
+
+SLOWEST, FASTEST = 1 / 16, 16.0
+_CHUNK = 4096  # samples taken in at a time
+
+
+class Stretcher:
+    """Phase-locked time stretching: blocks of any length in, what they decide out.
+
+    With c the centre of the window, frame k lies at k * hop_length in the output, and in the input
+    at (k * hop_length + c) * rate - c, rounded; while its centre is before the signal, it lies at the
+    same place in both, so that the output begins with the sample that the input begins with. Each
+    region of the spectrum is turned as a whole, by what the frequency of its peak does in the time
+    between the two places; a peak that begins keeps its phase. All channels are turned alike.
+
+    Algorithm: Laroche and Dolson (IEEE Trans. Speech and Audio Processing, 1999), identity phase locking.
+
+    Args:
+        rate: speed, 1/16 to 16: 2 halves the length, 0.5 doubles it.
+        geometry: the transform; rate * hop_length samples lie between two frames of the input, and
+            are to be at most a half of the window, better a quarter: see `geometry_for`.
+        channels: channels of every block.
+        dtype: "float32" or "float64", of computation and output.
+        planner_effort: as `Processor`'s.
+
+    Raises:
+        AudioError: a rate that cannot be.
+        GeometryError: input frames too far apart, or less than a sample.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        geometry: STFT,
+        channels: int = 2,
+        dtype: DTypeLike = "float32",
+        planner_effort: str = "estimate",
+    ) -> None:
+        self.rate = check_rate(rate)
+        self.channels = channels
+        self.dtype = np.dtype(dtype)
+        hop, n_fft = geometry.hop_length, geometry.n_fft
+        if not 1 <= hop * rate <= geometry.win_length / 2:
+            best = max(1, math.ceil(1 / rate), int(geometry.win_length / (4 * max(1.0, rate))))
+            raise GeometryError(
+                f"at rate={rate:g} and hop_length={hop} input frames are {hop * rate:g} samples apart, "
+                f"expected 1 to {geometry.win_length / 2:g}, half of win_length: try hop_length={best}"
+            )
+        effort = fftw.check_effort(planner_effort)
+        self._hop = hop
+        self._width = geometry.analysis_support
+        self._centre = centre_of(geometry)
+        self._window: RealArray = geometry.analysis_window[: self._width].astype(self.dtype)
+        self._row = fftw.zeros((channels, fftw.padded_length(n_fft, self.dtype.itemsize)), self.dtype)
+        self._frame = new_frame(n_fft, channels, self.dtype)
+        self._forward = in_sequence(
+            fftw.plan([(self._row[c, :n_fft], self._frame[c]) for c in range(channels)], effort)
+        )
+        self._synthesis = geometry.new_synthesis(self._frame, self.dtype, delay=0, effort=effort)
+        self._regions = Regions(geometry, channels, self._frame.dtype, hop * rate)
+        self._rotation = Rotation(geometry.bins)
+        self._turn_per_sample = 2 * math.pi / n_fft
+        self._phasors = np.zeros(geometry.bins, self._frame.dtype)
+        self._angles = np.zeros(geometry.bins, np.complex128)
+        self._factors = np.zeros(geometry.bins, self._frame.dtype)
+
+        # Frame k completes the output up to (k + 1) * hop + this.
+        self._lead = support(geometry.synthesis_window)[0]
+        self._index = -((len(geometry.synthesis_window) - 1) // hop)
+        self._place = self._place_of(self._index)
+        self._last_place = self._place - hop
+        # Input from sample _start on, to sample _end.
+        self._start = min(0, self._place)
+        self._end = 0
+        self._samples = np.zeros((channels, _CHUNK + 2 * self._width), self.dtype)
+        self._ended = False
+
+    def process(self, block: RealArray) -> RealArray:
+        """The next samples in, shape (n, channels), and all of the output that is now decided.
+
+        Raises:
+            AudioError: wrong shape or dtype, or NaN or Inf in the input.
+            StreamError: after `flush`, or after an error.
+        """
+        self._check_open()
+        samples = check_samples(block)
+        if samples.shape[1] != self.channels:
+            raise AudioError(f"block has shape {np.shape(block)}, expected (samples, {self.channels})")
+        parts = []
+        for chunk in chunks(samples, _CHUNK):
+            self._append(chunk)
+            parts += self._frames_up_to(round(self._end / self.rate) - self._hop)
+        return self._joined(parts)
+
+    def flush(self) -> RealArray:
+        """The rest: in all, round(samples / rate) come out, halves rounded to even; ends the stream."""
+        self._check_open()
+        length = round(self._end / self.rate)
+        parts = []
+        silence = np.zeros((_CHUNK, self.channels), self.dtype)
+        while self._index * self._hop + self._lead < length:
+            self._append(silence)
+            parts += self._frames_up_to(length - 1)
+        self._ended = True
+        surplus = self._index * self._hop + self._lead - length
+        joined = self._joined(parts)
+        return joined[: len(joined) - surplus] if length else joined[:0]
+
+    def _frames_up_to(self, last: int) -> list[RealArray]:
+        """Output of all frames that the input completes and that begin it at sample `last` or before."""
+        parts = []
+        while self._place + self._width <= self._end and self._index * self._hop + self._lead <= last:
+            position = self._index * self._hop + self._lead
+            output = self._next_frame()
+            if position + self._hop > 0:
+                parts.append(output[max(0, -position) :].copy())
+        return parts
+
+    def _next_frame(self) -> RealArray:
+        """One hop of output: a view, good until the next call."""
+        start = self._place - self._start
+        np.multiply(
+            self._samples[:, start : start + self._width], self._window, out=self._row[:, : self._width]
+        )
+        self._forward()
+        frame, regions = self._frame, self._regions
+        if not np.isfinite(frame).all():
+            self._ended = True
+            raise AudioError(
+                f"NaN or Inf (or values near the limit of {self.dtype}) in the input between samples "
+                f"{max(self._place, 0)} and {self._place + self._width}: replace them, for instance with "
+                f"numpy.nan_to_num"
+            )
+        hop = self._place - self._last_place
+        regions.analyse(frame, hop)
+        angles = self._rotation.advance(regions, (self._hop - hop) * self._turn_per_sample)
+        turns, phasors = self._angles[: regions.count], self._phasors[: regions.count]
+        np.multiply(angles, 1j, out=turns)
+        np.exp(turns, out=turns)
+        phasors[...] = turns
+        np.take(phasors, regions.owner, out=self._factors, mode="clip")
+        frame *= self._factors
+        ((backward, _),) = self._synthesis.reserve(1)
+        backward()
+        self._synthesis.overlap_add()
+        self._index += 1
+        self._last_place, self._place = self._place, self._place_of(self._index)
+        return self._synthesis.read(self._hop)
+
+    def _place_of(self, index: int) -> int:
+        """Where a frame begins in the input."""
+        centre = index * self._hop + self._centre
+        if centre <= 0:
+            return index * self._hop
+        # Not round, which takes halves down and up: two frames might lie at the same place.
+        return math.floor(centre * self.rate - self._centre + 0.5)
+
+    def _append(self, samples: RealArray) -> None:
+        held = self._end - self._start
+        if held + len(samples) > self._samples.shape[1]:
+            gone = self._place - self._start
+            kept = self._samples[:, gone:held].copy()
+            self._samples[:, : held - gone] = kept
+            self._start += gone
+            held -= gone
+        self._samples[:, held : held + len(samples)] = samples.T
+        self._end += len(samples)
+
+    def _joined(self, parts: list[RealArray]) -> RealArray:
+        return np.concatenate(parts) if parts else np.empty((0, self.channels), self.dtype)
+
+    def _check_open(self) -> None:
+        if self._ended:
+            raise StreamError("the stream has ended: a Stretcher is for one signal, make another")
+
+
+def check_rate(rate: float) -> float:
+    """`rate` if one can stretch by it; AudioError otherwise."""
+    if not (is_finite_number(rate) and SLOWEST <= rate <= FASTEST):
+        raise AudioError(f"rate={rate!r}, expected a speed from {SLOWEST} to {FASTEST:g}: 1.25 is faster")
+    return float(rate)
+
+
+def geometry_for(rate: float, samplerate: float, n_fft: int | None = None) -> STFT:
+    """Frames a quarter of the window apart or less, in output and input.
+
+    The window has `n_fft` samples; by default it lasts about 43 ms, 2048 samples at 48 kHz.
+    """
+    if n_fft is None:
+        n_fft = 128 * max(1, round(samplerate * 2048 / 48_000 / 128))
+    return STFT(n_fft, max(1, n_fft // math.ceil(4 * max(1.0, check_rate(rate)))))
