@@ -809,7 +809,7 @@ def test_flight_recorder_writes_what_led_to_an_xrun(tmp_path: Any) -> None:
     assert np.array_equal(recorded, fed[first : first + len(recorded)])
     assert facts["why"] == "xrun"
     assert facts["geometry"]["hop_length"] == SMALL.hop_length
-    assert facts["replay"].startswith("rtstft process")
+    assert facts["replay"] is None  # no words make a Stuck(at=100)
     assert len(facts["loads"]) > 10
 
 

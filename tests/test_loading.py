@@ -51,6 +51,8 @@ class Texts(Plugin):
     level = Param(0.5)
     count = Param(3)
     on = Param(True)
+    name = Param("")
+    place = Param("")
 
     class Inner(Plugin):
         """Stands in another class."""
@@ -159,6 +161,8 @@ def test_plugin_by_name(fx: Path) -> None:
     assert gain.gain_db == -6
     assert values(rtstft.plugin(f"{fx}:Fx", level=2, text="a,b")) == {"level": 2.0, "text": "a,b"}
     assert values(rtstft.plugin("fx:Fx", level=0)) == {"level": 0.0}
+    names = {"name": "a", "place": "b", "kind": "high"}
+    assert values(rtstft.plugin(f"{Texts.__module__}:Texts", **names)) == names
 
 
 @pytest.mark.usefixtures("fx")

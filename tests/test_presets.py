@@ -118,6 +118,13 @@ def test_what_is_saved_is_loaded(tmp_path: Path, suffix: str, row: Any) -> None:
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("suffix", ["json", "toml"])
+def test_every_character_is_kept(tmp_path: Path, suffix: str) -> None:
+    text = "".join(map(chr, range(0x300))) + "\r\n\u2028\ufeff\U0001f3b5''' \\"
+    save_preset(tmp_path / f"a.{suffix}", Every(text=text))
+    assert facts(load_preset(tmp_path / f"a.{suffix}")) == facts(Every(text=text))
+
+
 @given(row=rows)
 def test_dictionary_is_plain_data_and_gives_the_same(row: Any) -> None:
     described = json.loads(json.dumps(row.to_dict()))

@@ -18,6 +18,7 @@ class AuxSources:
 
     Attributes:
         channels: of each, by name.
+        notes: what the user should know about them; grows while they are read.
 
     Raises:
         FileError: one cannot be read, has another samplerate than the source, or is standard input,
@@ -27,7 +28,8 @@ class AuxSources:
     def __init__(self, paths: Mapping[str, str | PathLike[str]], source: Source) -> None:
         self._stack = ExitStack()
         self._sources: dict[str, Source] = {}
-        self._ended: dict[str, None] = {}
+        self.notes: list[str] = []
+        self._ended: set[str] = set()
         names = [source.name]
         with ExitStack() as undo:
             undo.push(self._stack)
@@ -41,15 +43,11 @@ class AuxSources:
                         f"auxiliary input {name!r}: {opened.name} has {opened.samplerate} Hz, expected the "
                         f"{source.samplerate} Hz of {source.name}: resample it first"
                     )
+                self.notes += opened.notes
+                opened.notes = self.notes
                 self._sources[name] = opened
             undo.pop_all()
         self.channels = {name: opened.channels for name, opened in self._sources.items()}
-
-    @property
-    def notes(self) -> list[str]:
-        """What the user should know about them."""
-        ended = [f"auxiliary input {name!r} ended early: silence from there on" for name in self._ended]
-        return [note for source in self._sources.values() for note in source.notes] + ended
 
     def beside(self, block: RealArray, dtype: np.dtype[Any]) -> RealArray:
         """`block`, shape (n, channels), with the next n samples of each file as further columns.
@@ -62,7 +60,9 @@ class AuxSources:
         for name, source in self._sources.items():
             part = source.read(dtype)
             if len(part) < len(block):
-                self._ended[name] = None
+                if name not in self._ended:
+                    self.notes.append(f"auxiliary input {name!r} ended early: silence from there on")
+                self._ended.add(name)
                 silence = np.zeros((len(block) - len(part), source.channels), dtype)
                 part = np.concatenate([part, silence])
             columns.append(part[: len(block)])
