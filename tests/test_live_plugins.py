@@ -225,6 +225,7 @@ def test_another_stream_is_an_auxiliary_input() -> None:
         for _ in range(120):
             there.tick(0.25 * ones)
             there.settle()
+            there.attended()  # only then has the feed got it
             out = here.tick(ones)
             here.settle()
         assert np.allclose(out, 0.25, atol=1e-5)
