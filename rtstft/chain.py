@@ -32,16 +32,19 @@ class Chain(MutableSequence[Callback]):
         callbacks: what to begin with.
 
     Raises:
-        ParameterError: the same plugin twice; an object has one state, so two are needed.
+        ParameterError: something that is no callback; or the same plugin twice: an object has one
+            state, so two are needed.
     """
 
     def __init__(self, callbacks: Iterable[Callback] = ()) -> None:
+        if isinstance(callbacks, str) or not isinstance(callbacks, Iterable):
+            raise ParameterError(f"Chain({callbacks!r}), expected a list of functions and plugins")
         self._items = list(callbacks)
         self._lock = threading.RLock()
         self._busy = False
         self._withdrawn: deque[tuple[Callback, list[Callback]]] = deque()
         self._followers: WeakSet[Follower] = WeakSet()
-        refuse_twins(self._items)
+        _check(self._items)
 
     def __reduce__(self) -> tuple[type, tuple[list[Callback]]]:
         return Chain, (list(self._items),)
@@ -108,9 +111,21 @@ class Chain(MutableSequence[Callback]):
         """Puts them into the opposite order."""
         self.reorder(range(len(self) - 1, -1, -1))
 
+    def exchange(self, old: Callback, new: Callback) -> bool:
+        """Puts `new` in the place of `old`, wherever that is by now; False if it is not there."""
+        with self._editing() as items:
+            place = next((i for i, item in enumerate(items) if item is old), None)
+            if place is not None:
+                items[place] = new
+        return place is not None
+
     def follow(self, follower: Follower) -> None:
         """Lets `follower` know of changes, as long as it exists."""
         self._followers.add(follower)
+
+    def unfollow(self, follower: Follower) -> None:
+        """Lets `follower` know no more."""
+        self._followers.discard(follower)
 
     def to_dict(self) -> dict[str, Any]:
         """What makes a chain like this one; its members are described by `Plugin.to_dict`.
@@ -145,6 +160,8 @@ class Chain(MutableSequence[Callback]):
     def _settle(self) -> None:
         while self._withdrawn and self._lock.acquire(blocking=False):
             try:
+                if not self._withdrawn:  # another thread was faster
+                    continue
                 callback, instead = self._withdrawn.popleft()
                 place = next((i for i, item in enumerate(self._items) if item is callback), None)
                 if place is not None:
@@ -168,7 +185,7 @@ class Chain(MutableSequence[Callback]):
         self._settle()
 
     def _become(self, items: list[Callback]) -> None:
-        refuse_twins(items)
+        _check(items)
         if self in _within(items):
             raise ParameterError("a chain stands in itself, expected another chain")
         before, self._items = self._items, items
@@ -195,6 +212,14 @@ def _within(items: Iterable[object]) -> Iterator[Chain]:
         if isinstance(item, Chain):
             yield item
             yield from _within(list(item))
+
+
+def _check(items: Iterable[object]) -> None:
+    for item in items:
+        if not (callable(item) or hasattr(item, "process") or isinstance(item, Chain)):
+            made = f"; rtstft.plugin({item!r}) makes one by name" if isinstance(item, str) else ""
+            raise ParameterError(f"{item!r} stands in a chain, expected a function or a plugin{made}")
+    refuse_twins(items)
 
 
 def refuse_twins(callbacks: Iterable[object]) -> None:

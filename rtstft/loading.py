@@ -15,7 +15,7 @@ from typing import Any
 
 from rtstft.chain import Chain
 from rtstft.errors import CallbackError, ParameterError
-from rtstft.places import file_of, find, forget, place_of
+from rtstft.places import anew, file_of, find, place_of
 from rtstft.plugin import Callback, Plugin, made
 from rtstft.presets import load_preset
 
@@ -67,9 +67,10 @@ def load(spec: str) -> Callback | Chain:
 def reload(spec: str) -> Callback | Chain:
     """As `load`, from what the file says by now."""
     file = source_of(spec)
-    if file is not None:
-        forget(file)
-    return load(spec)
+    if file is None:
+        return load(spec)
+    with anew(file):
+        return load(spec)
 
 
 def load_all(callbacks: Any) -> Chain:

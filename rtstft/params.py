@@ -204,8 +204,8 @@ class Values:
         """The value as the calling thread is to see it."""
         return self._now[name] if self._thread == threading.get_ident() else self._set[name]
 
-    def set(self, values: Mapping[str, object]) -> None:
-        """Checks `values`, then sets all of them at once; they hold from the next frame on."""
+    def checked(self, values: Mapping[str, object]) -> dict[str, Any]:
+        """`values` as they can be set now; ParameterError if one cannot."""
         checked = {name: self._params[name].check(value) for name, value in values.items()}
         for name, value in checked.items():
             param = self._params[name]
@@ -214,7 +214,11 @@ class Values:
                     f"{param.owner}.{name} is fixed once the plugin is prepared: make another plugin with "
                     f"{name}={value!r}"
                 )
-        self._set.update(checked)  # in one go: no frame begins in between
+        return checked
+
+    def set(self, values: Mapping[str, object]) -> None:
+        """Checks `values`, then sets all of them at once; they hold from the next frame on."""
+        self._set.update(self.checked(values))  # in one go: no frame begins in between
         self._pending = True
 
     def automate(self, name: str, course: object) -> None:

@@ -2,7 +2,11 @@
 
 import importlib
 import sys
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec, spec_from_file_location
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
@@ -67,15 +71,29 @@ def place_of(kind: Any) -> str:
     return f"{Path(file).resolve()}:{kind.__qualname__}"
 
 
+def place_in_file(callback: object) -> str:
+    """`file.py:name` of what `find` has found in a file, or of its instance; empty for anything else."""
+    kind = callback if hasattr(callback, "__qualname__") else type(callback)
+    return place_of(kind) if kind.__module__.startswith(_OURS) else ""
+
+
 def file_of(place: str) -> Path | None:
     """The file that `place` names; None if it names a registered plugin or a module."""
     where = place.rpartition(":")[0]
     return Path(where).resolve() if where.endswith(".py") else None
 
 
-def forget(file: Path) -> None:
-    """Has the next `find` in this file read it again."""
-    sys.modules.pop(_name_of(file), None)
+@contextmanager
+def anew(file: Path) -> Iterator[None]:
+    """Has `find` read this file again; where that fails, what was read before is known as before."""
+    name = _name_of(file)
+    before = sys.modules.pop(name, None)
+    try:
+        yield
+    except BaseException:
+        if before is not None:
+            sys.modules[name] = before
+        raise
 
 
 def _is_importable(module: str) -> bool:
@@ -112,31 +130,32 @@ def _module(where: str, place: str) -> ModuleType:
     if folder not in sys.path:
         sys.path.append(folder)
     try:
-        return _execute(path) if is_file else importlib.import_module(where)
+        return importlib.import_module(_name_of(path) if is_file else where)
     except Exception as error:
         if not is_file and where in registered():
             raise CallbackError(f"callback {place!r}: expected {where}:PARAMETER=VALUE") from None
         raise CallbackError(f"callback {place!r}: {where} raised {type(error).__name__}: {error}") from error
 
 
+class _FileModules(MetaPathFinder, Loader):
+    """Imports modules that are named by a file: in any process, so that pickle finds their classes."""
+
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+        """Where the module is; None for any other's."""
+        if not fullname.startswith(_OURS):
+            return None
+        path = bytes.fromhex(fullname.rpartition("_")[2]).decode()
+        return spec_from_file_location(fullname, path, loader=self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Runs the file: not from the cache of bytecode, which takes two versions of a second for one."""
+        assert module.__file__ is not None
+        exec(compile(Path(module.__file__).read_bytes(), module.__file__, "exec"), module.__dict__)
+
+
 def _name_of(path: Path) -> str:
     # A name of its own: a file called numpy.py must not become numpy.
-    return f"{_OURS}{path.stem}_{hash(path):x}"
+    return f"{_OURS}{path.stem.partition('.')[0]}_{str(path).encode().hex()}"
 
 
-def _execute(path: Path) -> ModuleType:
-    name = _name_of(path)
-    if name in sys.modules:
-        return sys.modules[name]
-    specification = spec_from_file_location(name, path)
-    if specification is None:
-        raise ImportError(f"{path} is no Python file")
-    module = module_from_spec(specification)
-    sys.modules[name] = module  # where dataclasses and pickle look
-    try:
-        # Not through the cache of bytecode, which takes two versions of the same second for one.
-        exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
-    return module
+sys.meta_path.append(_FileModules())

@@ -23,6 +23,8 @@ def save_preset(path: str | PathLike[str], plugin: Plugin | Chain, *, overwrite:
     """
     path = Path(path)
     kind = _kind(path)
+    if not isinstance(plugin, (Plugin, Chain)):
+        raise ParameterError(f"{plugin!r} is no Plugin or Chain: only these have parameters to write down")
     preset = plugin.to_dict()
     lines = _toml(preset) if kind == "TOML" else [json.dumps(preset, indent=2, ensure_ascii=False)]
     text = "".join(f"{line}\n" for line in lines)

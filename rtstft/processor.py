@@ -70,6 +70,8 @@ class Processor:
         self.geometry = geometry
         self.dtype = _dtype(dtype)
         self.channels = _count(channels, "channels")
+        if aux is not None and not isinstance(aux, Mapping):
+            raise AudioError(f"aux={aux!r}, expected names and numbers of channels, {{'sidechain': 1}}")
         aux = {name: _count(number, f"aux[{name!r}]") for name, number in (aux or {}).items()}
         self.input_channels = self.channels + sum(aux.values())
         if not (is_finite_number(samplerate) and samplerate > 0):

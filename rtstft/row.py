@@ -46,6 +46,7 @@ class Row:
         after: Iterable[Call] = (),
     ) -> None:
         single = callable(callbacks) or hasattr(callbacks, "process") or not isinstance(callbacks, Iterable)
+        single = single or isinstance(callbacks, str)
         row: Any = [callbacks] if single else callbacks
         self._root: Iterable[Any] = row if isinstance(row, Chain) else list(row)
         self._context = context
@@ -101,6 +102,11 @@ class Row:
         if not all(stage.settled for stage in self.stages):
             self.changing = True
         return self.calls
+
+    def close(self) -> None:
+        """Follows no chain any more."""
+        for chain in _chains(self._root):
+            chain.unfollow(self)
 
     def reset(self) -> None:
         """Back to the state after construction, with the callbacks that there are by now."""

@@ -95,7 +95,8 @@ class Runner:
             raise PluginError(self.name, 0, f"is a class, expected an instance of it: {self.name}()")
         process = getattr(callback, "process", callback)
         if not callable(process):
-            raise PluginError(self.name, 0, "cannot be called, expected a function or a plugin")
+            hint = f" (rtstft.plugin({callback!r}) makes one by name)" if isinstance(callback, str) else ""
+            raise PluginError(self.name, 0, f"cannot be called, expected a function or a plugin{hint}")
         self.callback: Any = callback
         names = getattr(callback, "aux", ())
         if isinstance(names, str):
@@ -130,7 +131,10 @@ class Runner:
         self._weight = self._target = 1.0
         self._settle()
         self.process = process
-        self._arguments = _arguments_of(process)
+        try:
+            self._arguments = _arguments_of(process)
+        except TypeError as error:
+            raise PluginError(self.name, 0, str(error)) from None
         self.plain = self._values is None and self._arguments == 1
         self._dry = FrameDelay(self.lookahead, (context.channels, stft.bins), context.complex_dtype)
 
@@ -249,5 +253,7 @@ def _arguments_of(process: Callable[..., Any]) -> int:
     for parameter, name in zip([p for p in parameters if p.kind in positional][1:3], ("info", "aux")):
         if parameter.default is not parameter.empty and parameter.name != name:
             break
+        if name == "info" and parameter.name == "aux":
+            raise TypeError("takes (frame, aux), expected (frame, info, aux)")
         count += 1
     return count

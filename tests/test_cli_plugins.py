@@ -71,7 +71,7 @@ class Look(Plugin):
 
 @pytest.fixture(autouse=True)
 def _material(command_folder: Path) -> None:
-    (command_folder / "own_fx.py").write_text(FX)
+    (command_folder / "fx.py").write_text(FX)
     soundfile.write("in.wav", noise(LENGTH, 1, "float64") / 2, RATE, "DOUBLE")
     soundfile.write("voice.wav", noise(LENGTH, 1, "float64", seed=1) / 2, RATE, "DOUBLE")
 
@@ -233,12 +233,12 @@ def test_skeleton_where_nothing_can_be_written(capsys: pytest.CaptureFixture[str
     ("specs", "gain", "offset"),
     [
         (["gain:gain_db=-6.020599913279624"], 0.5, 0),
-        (["gain:gain_db=-6.020599913279624", "own_fx.py:Add:by=3"], 0.5, 3),
-        (["own_fx.py:Add:by=3", "gain:gain_db=-6.020599913279624"], 0.5, 1.5),
-        (["own_fx.py:Add", "own_fx:Add:by=3"], 1, 4),
-        (["own_fx.py:Add:by=8,mix=0.25"], 1, 2),
-        (["half.toml", "own_fx.py:Add:by=3"], 0.5, 3),
-        (["own_fx.py:Add:by=3", "row.json"], 0.25, 0.75),
+        (["gain:gain_db=-6.020599913279624", "fx.py:Add:by=3"], 0.5, 3),
+        (["fx.py:Add:by=3", "gain:gain_db=-6.020599913279624"], 0.5, 1.5),
+        (["fx.py:Add", "fx:Add:by=3"], 1, 4),
+        (["fx.py:Add:by=8,mix=0.25"], 1, 2),
+        (["half.toml", "fx.py:Add:by=3"], 0.5, 3),
+        (["fx.py:Add:by=3", "row.json"], 0.25, 0.75),
     ],
 )
 def test_plugins_run_in_their_order(specs: list[str], gain: float, offset: float) -> None:
@@ -262,7 +262,7 @@ def test_error_in_a_preset_names_the_file(capsys: pytest.CaptureFixture[str]) ->
     assert len(err.splitlines()) == 1
 
 
-SIDE = ["process", "in.wav", "out.wav", "-p", "own_fx.py:Side"]
+SIDE = ["process", "in.wav", "out.wav", "-p", "fx.py:Side"]
 
 
 def test_sidechain_comes_from_a_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -305,7 +305,7 @@ AUX: dict[str, tuple[list[str], int, str]] = {
         "needs the auxiliary input 'sidechain'; there are voice",
     ),
     "missing file": (["--aux", "sidechain=missing.wav"], 2, "missing.wav does not exist"),
-    "no sound file": (["--aux", "sidechain=own_fx.py"], 2, "own_fx.py cannot be read as a sound file"),
+    "no sound file": (["--aux", "sidechain=fx.py"], 2, "fx.py cannot be read as a sound file"),
     "other samplerate": (
         ["--aux", "sidechain=low.wav"],
         2,
@@ -330,7 +330,7 @@ def test_sidechain_that_cannot_be_is_one_line(name: str, capsys: pytest.CaptureF
 
 
 def test_standard_input_is_read_once() -> None:
-    words = [sys.executable, "-m", "rtstft", "process", "-p", "own_fx.py:Side"]
+    words = [sys.executable, "-m", "rtstft", "process", "-p", "fx.py:Side"]
     data = Path("voice.wav").read_bytes()
     for more in (["-", "out.wav", "--aux", "sidechain=-"], ["in.wav", "out.wav", "--aux=a=-", "--aux=b=-"]):
         ended = subprocess.run([*words, *more], input=data, capture_output=True, check=False)

@@ -1,6 +1,8 @@
 """Plugins live: hot reload, changes of the row, auxiliary inputs."""
 
+import pickle
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,18 @@ import numpy as np
 import pytest
 from strategies import Samples
 
-from rtstft import STFT, AudioError, CallbackError, MissingExtraError, Plugin, Stream
+import rtstft
+from rtstft import (
+    STFT,
+    AudioError,
+    CallbackError,
+    MissingExtraError,
+    Param,
+    ParameterError,
+    Plugin,
+    Stream,
+    StreamError,
+)
 from rtstft.live import FakeDuplex, Feed
 
 GEOMETRY = STFT(64, 16)
@@ -154,6 +167,27 @@ def test_one_of_several_is_exchanged(playing: Callable[..., Player], tmp_path: P
     assert [row["callback"] for row in player.stream.parameters] == ["Gain", "Fx", "Gain"]
 
 
+def test_plugin_made_from_a_file_is_reloaded(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py")
+    made = rtstft.plugin(f"{path}:Fx", other=0.75)
+    player = playing(made)
+    player.play(20)
+    written(path, level=0.25)
+    player.until("is new")
+    assert np.allclose(player.play(40), 0.25, atol=1e-5)
+    assert player.stream.parameters[0]["parameters"]["other"] == 0.75
+
+
+def test_plugin_made_from_a_file_goes_to_another_process(tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py")
+    made = rtstft.plugin(f"{path}:Fx", level=2)
+    code = "import pickle, sys, rtstft; print(pickle.load(sys.stdin.buffer))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(made), capture_output=True, check=True
+    )
+    assert found.stdout.decode().strip() == "Fx(level=2.0)"
+
+
 def test_function_is_reloaded(playing: Callable[..., Player], tmp_path: Path) -> None:
     path = tmp_path / "fx.py"
     path.write_text("def fx(frame):\n    frame *= 0.5\n")
@@ -175,7 +209,7 @@ def test_preset_is_reloaded(playing: Callable[..., Player], tmp_path: Path) -> N
 
 
 def test_watching_needs_a_file() -> None:
-    with pytest.raises(CallbackError, match=r"watch=True.*named by its file"):
+    with pytest.raises(CallbackError, match=r"watch=True.*comes from a file"):
         Stream("gain", GEOMETRY, samplerate=RATE, watch=True, duplex=FakeDuplex(blocksize=BLOCK))
 
 
@@ -275,3 +309,93 @@ def test_further_channels_and_files_are_auxiliary_inputs(headroom_s: float) -> N
             assert out.shape == (BLOCK, 1)
             assert np.allclose(out, 0.5, atol=1e-5)
             assert stream.stats.callback_errors == 0
+
+
+def test_facts_are_there_while_the_row_changes() -> None:
+    fake = FakeDuplex(blocksize=BLOCK)
+    with Stream(["gain", Halved()], GEOMETRY, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream:
+        player = Player(stream, fake)
+        player.play(20)
+        stream.remove(0)
+        player.play(40)
+        stream.insert(1, "gain:gain_db=-3")  # before a frame has passed
+        assert stream.stats.frames > 0
+        assert [row["callback"] for row in stream.parameters] == ["Halved"]
+        player.play(40)
+        assert [row["callback"] for row in stream.parameters] == ["Halved", "Gain"]
+        stream.set(1, gain_db=-6)
+        with pytest.raises(StreamError, match="there is no callback 2"):
+            stream.remove(2)
+
+
+class Halved(Plugin):
+    """Half of it; how much it holds is decided for good."""
+
+    room_s = Param(1.0, min=0.0, fixed=True)
+
+    def process(self, frame: Any) -> None:
+        frame *= 0.5
+
+
+def test_fixed_parameter_is_refused_where_it_is_set() -> None:
+    fake = FakeDuplex(blocksize=BLOCK)
+    with (
+        Stream(Halved(), GEOMETRY, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream,
+        pytest.raises(ParameterError, match="room_s is fixed"),
+    ):
+        stream.set(room_s=2.0)
+
+
+def test_saved_file_finds_its_place_after_changes(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py")
+    player = playing(f"{path}:Fx:level=0.5")
+    player.play(20)
+    player.stream.insert(0, "gain:gain_db=-20")
+    player.play(40)
+    written(path, level=0.25)
+    player.until("is new")
+    assert np.allclose(player.play(40), 0.1 * 0.25, atol=1e-5)
+    assert [row["callback"] for row in player.stream.parameters] == ["Gain", "Fx"]
+
+
+def test_parameter_of_the_spec_may_go(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py", param="gone")
+    player = playing(f"{path}:Fx:gone=2,level=2")
+    player.play(20)
+    written(path, param="there")
+    player.until("is new")
+    assert np.allclose(player.play(40), 2, atol=1e-4)
+
+
+def test_plugin_is_still_found_after_a_broken_save(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py")
+    made = rtstft.plugin(f"{path}:Fx")
+    player = playing(made)
+    written(path, prepare="((")
+    player.until("stays")
+    assert made.to_dict()["plugin"] == f"{path}:Fx"
+
+
+def test_feed_gives_what_is_new_when_a_stream_begins() -> None:
+    feed = Feed(100, delay_s=0.1)
+    feed.put(np.arange(50, dtype=np.float32))
+    feed.start()
+    out = np.zeros((10, 1), np.float32)
+    feed.fill(out)
+    assert list(out[:, 0]) == list(range(40, 50))
+
+
+def test_stream_sends_only_what_fits() -> None:
+    fake = FakeDuplex(blocksize=BLOCK)
+    with Stream([], GEOMETRY, samplerate=RATE, headroom_s=0.01, output=False, duplex=fake) as stream:
+        with pytest.raises(StreamError, match="dry=True"):
+            stream.send(Feed(RATE))
+        with pytest.raises(AudioError, match=r"\(2, 4800\), expected the stream's \(1, 4800\)"):
+            stream.send(Feed(RATE, channels=2), dry=True)
+        stream.send(Feed(RATE), dry=True)
+
+
+@pytest.mark.parametrize("aux", [{"voice": 0}, {"voice": True}, {"voice": 1.5}, {"voice": None}])
+def test_auxiliary_input_that_cannot_be_is_named(aux: Any) -> None:
+    with pytest.raises(AudioError, match="expected a number of channels, a file, an array or a Feed"):
+        Stream(Voice(), GEOMETRY, samplerate=RATE, aux=aux, duplex=FakeDuplex(blocksize=BLOCK))

@@ -30,10 +30,14 @@ class AuxSources:
         self._sources: dict[str, Source] = {}
         self.notes: list[str] = []
         self._ended: set[str] = set()
+        if not isinstance(paths, Mapping):
+            raise FileError(f"aux={paths!r}, expected names and files, {{'sidechain': 'voice.wav'}}")
         names = [source.name]
         with ExitStack() as undo:
             undo.push(self._stack)
             for name, path in paths.items():
+                if not isinstance(path, (str, PathLike)):
+                    raise FileError(f"aux[{name!r}]={path!r}, expected a sound file")
                 if path == "-" and "standard input" in names:
                     raise FileError(f"auxiliary input {name!r}: standard input is read already, name a file")
                 opened = self._stack.enter_context(Source(path))

@@ -18,7 +18,7 @@ from rtstft.live.stats import LoadHistogram
 from rtstft.plugin import Callback, Plugin
 from rtstft.processor import Processor
 from rtstft.row import Call
-from rtstft.stage import Stage
+from rtstft.stage import Stage, let_pass
 from rtstft.types import ComplexArray
 
 OnOverload: TypeAlias = Literal["dry", "hold", "mute"]
@@ -56,7 +56,6 @@ class LiveEngine(Processor):
         self._returns = returns
         self._on_error = on_error
         self._events = events
-        self._guards: dict[Stage, Guard] = {}
         self.bypass = False
         self.first_error: PluginError | None = None
         self.callback_errors = 0
@@ -97,12 +96,13 @@ class LiveEngine(Processor):
 
     @property
     def _present(self) -> list[Guard]:
-        return [self._guards[stage] for stage in self._row.stages]
+        entries = [stage.entry for stage in self._row.stages if stage.callback is not let_pass]
+        return [entry for entry in entries if isinstance(entry, Guard)]
 
     @property
     def slowest(self) -> str:
         """Name of the callback that takes the most time; empty if there is none."""
-        return max(self._present, key=lambda guard: guard.mean_s).name if self._row.stages else ""
+        return max(((guard.mean_s, guard.name) for guard in self._present), default=(0.0, ""))[1]
 
     def parameters(self) -> list[dict[str, Any]]:
         """Name and public plain attributes of each callback: what a flight recorder keeps."""
@@ -130,7 +130,7 @@ class LiveEngine(Processor):
         changes = [(self._owner(which, attribute), attribute, value) for attribute, value in values.items()]
         for plugin, attribute, value in changes:
             if isinstance(plugin, Plugin) and attribute in plugin.params:
-                plugin.params[attribute].check(value)
+                plugin.parameter_values.checked({attribute: value})
         self._pending.extend(changes)
 
     def failed(self, error: PluginError) -> None:
@@ -168,11 +168,12 @@ class LiveEngine(Processor):
         for guard in self._present:
             guard.reset()
 
+    def close(self) -> None:
+        """Follows its chain of callbacks no more."""
+        self._row.close()
+
     def _entry_of(self, stage: Stage, _: bool) -> Call:
-        guard = Guard(stage, self._frame, self, returns=self._returns)
-        present = {stage: guard for stage, guard in self._guards.items() if not stage.over}
-        self._guards = {**present, stage: guard}
-        return guard.call
+        return Guard(stage, self._frame, self, returns=self._returns)
 
     def _after(self) -> list[Call]:
         return [self._end_frame]
@@ -188,7 +189,7 @@ class LiveEngine(Processor):
         self.frames += due
 
     def _rejected(self, error: PluginError) -> None:
-        self._events.add(str(error))
+        self._events.add(f"{error}; it was not taken in, what played before goes on")
 
     def _end_frame(self, frame: ComplexArray) -> None:
         if not self.bypass:

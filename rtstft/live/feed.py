@@ -9,13 +9,15 @@ from rtstft.errors import AudioError
 from rtstft.live.ring import Ring, Samples
 
 _CAPACITY_S = 4.0
+_MORE_S = 1.0  # what may wait beyond the delay: streams hand on in portions
 
 
 class Feed:
     """An auxiliary input of a Stream that is filled while it runs, by another stream or by anyone.
 
-    What is put in comes out `delay_s` later, so that neither side has to be punctual; where that is used up,
-    silence is given, and where it is not taken, the oldest is lost: both are counted.
+    What is put in comes out `delay_s` later, so that neither side has to be punctual. Where that is used
+    up, silence is given; where a second more has not been taken, all but the newest `delay_s` are lost: both
+    are counted.
 
     Args:
         samplerate: of the stream that takes it, in Hz.
@@ -28,11 +30,13 @@ class Feed:
     """
 
     def __init__(self, samplerate: float, channels: int = 1, delay_s: float = 0.05) -> None:
+        self.samplerate = samplerate
         self.channels = channels
         self.missing = 0
         self.lost = 0
         self._delay = round(delay_s * samplerate)
         self._ring = Ring(round(_CAPACITY_S * samplerate) + self._delay, channels)
+        self._most = self._delay + round(_MORE_S * samplerate)
         self._lock = threading.Lock()
         self._put = self._delay  # position of the next sample put in: silence first
         self._taken = 0
@@ -53,10 +57,10 @@ class Feed:
             block = block[-self._ring.size :]
             self._ring.write(self._put, block)
             self._put += len(block)
-            late = self._put - self._ring.size - self._taken
+            late = self._put - self._most - self._taken
             if late > 0:
                 self.lost += late
-                self._taken += late
+                self._taken = self._put - self._delay
 
     def fill(self, out: Samples) -> None:
         """The next samples into `out`, shape (n, channels); silence where there are none."""
@@ -70,6 +74,11 @@ class Feed:
                 # The store has to grow again, or every block would be cut from now on.
                 self._ring.clear(self._put, self._put + self._delay)
                 self._put += self._delay
+
+    def start(self) -> None:
+        """Has the next `fill` give what was put in `delay_s` ago, whatever has been waiting."""
+        with self._lock:
+            self._taken = max(self._taken, self._put - self._delay)
 
     def close(self) -> None:
         """Nothing is held that would have to be given back."""

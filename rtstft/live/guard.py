@@ -70,7 +70,7 @@ class Guard:
         self._dry_until = 0
         self._index = 0
 
-    def call(self, frame: ComplexArray) -> None:
+    def __call__(self, frame: ComplexArray) -> None:
         """Runs the callback on `frame`, shape (channels, bins), in place; raises nothing."""
         slots = len(self._given)
         self._given[self._index % slots] = frame

@@ -23,6 +23,10 @@ _ANSWER_S = 1.0
 _POLL_S = 0.05
 
 
+class _BusyError(StreamError):
+    """Another thread is waiting for an answer: it says nothing about the stream."""
+
+
 class IsolatedStream:
     """The same calls as LocalStream's, made in a new process.
 
@@ -70,6 +74,8 @@ class IsolatedStream:
         """As LocalStream's; False once the process has ended."""
         try:
             return bool(self._get("active"))
+        except _BusyError:
+            return True
         except StreamError:
             return False
 
@@ -176,11 +182,19 @@ class IsolatedStream:
     def _ask(self, *request: Any, timeout: float | None = _ANSWER_S) -> Any:
         if self._final is not None:
             raise StreamError("the stream is closed: make a new one")
+        try:
+            # Pickled within: what cannot be read there can then be answered by its number.
+            sent = pickle.dumps(request)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise StreamError(
+                f"this cannot be sent to the engine's process ({error}): expected functions and classes from "
+                f"the top of a module, or names such as 'file.py:name'"
+            ) from None
         if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
-            raise StreamError("the engine's process has not answered another thread yet")
+            raise _BusyError("the engine's process has not answered another thread yet")
         try:
             self._asked += 1
-            self._connection.send((self._asked, *request))
+            self._connection.send((self._asked, sent))
             return self._receive(timeout)
         except (EOFError, OSError) as error:
             self._process.join(_ANSWER_S)

@@ -6,10 +6,11 @@ from contextlib import suppress
 from typing import Any
 
 from rtstft.chain import Chain
-from rtstft.errors import RtstftError, StreamError
+from rtstft.errors import AudioError, RtstftError, StreamError
 from rtstft.live.duplex import DeviceXruns, Duplex
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
+from rtstft.live.feed import Feed
 from rtstft.live.monitor import Listener, Monitor
 from rtstft.live.priority import SUPERVISOR, CalmCollector, raise_priority
 from rtstft.live.session import Session
@@ -42,19 +43,23 @@ class LocalStream:
         self._duplex = duplex
         self._events = EventLog()
         self._aux = AuxSources(settings.played_aux, settings.samplerate)
-        self._engine = LiveEngine(
-            chain,
-            settings.geometry,
-            samplerate=settings.samplerate,
-            channels=settings.channels,
-            blocksize=settings.blocksize,
-            on_overload=settings.on_overload,
-            on_error=settings.on_error,
-            returns=settings.output,
-            planner_effort=settings.planner_effort,
-            events=self._events,
-            aux={**settings.device_aux, **self._aux.channels},
-        )
+        try:
+            self._engine = LiveEngine(
+                chain,
+                settings.geometry,
+                samplerate=settings.samplerate,
+                channels=settings.channels,
+                blocksize=settings.blocksize,
+                on_overload=settings.on_overload,
+                on_error=settings.on_error,
+                returns=settings.output,
+                planner_effort=settings.planner_effort,
+                events=self._events,
+                aux={**settings.device_aux, **self._aux.channels},
+            )
+        except BaseException:
+            self._aux.close()
+            raise
         self._source: SampleSource | None = None
         self._session: Session | None = None
         self._supervisor: threading.Thread | None = None
@@ -170,13 +175,24 @@ class LocalStream:
         """Name and parameters of each callback."""
         return self._engine.parameters()
 
-    def listen(self, listener: Listener) -> None:
-        """Calls `listener` with what goes in and out from now on."""
-        self._monitor.add(listener)
+    def send(self, feed: Feed, *, dry: bool) -> None:
+        """Fills `feed` with what comes in (dry) or goes out from now on."""
+        settings = self._settings
+        if not (dry or settings.output):
+            raise StreamError("output=False: nothing goes out that could be sent, expected dry=True")
+        found, expected = (feed.channels, feed.samplerate), (settings.channels, settings.samplerate)
+        if found != expected:
+            raise AudioError(f"the feed has (channels, samplerate) {found}, expected the stream's {expected}")
+        self._monitor.add(lambda heard, played: feed.put(heard if dry else played))
 
     def edit(self, change: str, *arguments: Any) -> None:
         """Calls a method of the chain of callbacks; a callback among the arguments may be a spec."""
-        getattr(self._chain, change)(*(load(a) if isinstance(a, str) else a for a in arguments))
+        try:
+            getattr(self._chain, change)(*(load(a) if isinstance(a, str) else a for a in arguments))
+        except IndexError:
+            raise StreamError(
+                f"there is no callback {arguments[0]}: expected an index of {len(self._chain)} callbacks"
+            ) from None
 
     def start(self) -> None:
         """Starts the device; returns once it runs."""
@@ -240,6 +256,7 @@ class LocalStream:
             try:
                 self._end_session()  # of a stream that never started
             finally:
+                self._engine.close()
                 self._close_source()
                 self._monitor.close(keep=self._used)
 
@@ -257,6 +274,7 @@ class LocalStream:
 
     def _new_session(self, fade_in_s: float) -> Session:
         settings = self._settings
+        self._aux.start()
         if settings.source is not None and self._source is None:
             self._source = SampleSource(settings.source, settings.samplerate, settings.input_channels)
         session = Session(

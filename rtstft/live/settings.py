@@ -6,6 +6,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rtstft.arrays import is_finite_number
 from rtstft.errors import AudioError, FileError
 from rtstft.geometry import STFT
@@ -69,7 +71,8 @@ class StreamSettings:
             if not (device is None or isinstance(device, (int, str))):
                 raise AudioError(f"device={device!r}, expected an index, part of a name, or None")
         for name, spec in self.aux.items():
-            if isinstance(spec, bool) or (isinstance(spec, int) and spec < 1):
+            count = isinstance(spec, (int, np.integer)) and not isinstance(spec, bool) and spec > 0
+            if not (count or isinstance(spec, (str, PathLike, np.ndarray, Feed))):
                 raise AudioError(
                     f"aux[{name!r}]={spec!r}, expected a number of channels, a file, an array or a Feed"
                 )
@@ -98,12 +101,12 @@ class StreamSettings:
     @property
     def device_aux(self) -> dict[str, int]:
         """Auxiliary inputs that are further channels of the device, and their numbers."""
-        return {name: spec for name, spec in self.aux.items() if isinstance(spec, int)}
+        return {name: int(spec) for name, spec in self.aux.items() if isinstance(spec, (int, np.integer))}
 
     @property
     def played_aux(self) -> dict[str, SourceSpec | Feed]:
         """Auxiliary inputs that do not come from the device."""
-        return {name: spec for name, spec in self.aux.items() if not isinstance(spec, int)}
+        return {name: spec for name, spec in self.aux.items() if not isinstance(spec, (int, np.integer))}
 
     @property
     def input_channels(self) -> int:

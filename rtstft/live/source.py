@@ -43,13 +43,15 @@ class SampleSource:
                 rate = self._file.samplerate
                 self.close()
                 raise FileError(
-                    f"{fspath(spec)} has {rate} Hz, the stream {samplerate:g}: open it with samplerate={rate}"
+                    f"{fspath(spec)} has {rate} Hz, the stream {samplerate:g}: resample the file, or open "
+                    f"the stream with samplerate={rate} (--samplerate {rate})"
                 )
             self._blocks = _blocks(self._file)
         if channels not in (None, found):
             self.close()
             raise AudioError(
-                f"source has {found} channels, the stream {channels}: open it with channels={found}"
+                f"source has {found} channels, the stream's input, auxiliary channels included, {channels}: "
+                f"see channels= (--channels)"
             )
         self.channels = found
         self._rest: Samples = np.empty((0, found), np.float32)
@@ -90,7 +92,14 @@ class AuxSources:
         self._sources: dict[str, SampleSource | Feed] = {}
         try:
             for name, spec in specs.items():
-                self._sources[name] = spec if isinstance(spec, Feed) else SampleSource(spec, samplerate)
+                if not isinstance(spec, Feed):
+                    self._sources[name] = SampleSource(spec, samplerate)
+                    continue
+                if spec.samplerate != samplerate:
+                    raise AudioError(
+                        f"aux[{name!r}] is fed at {spec.samplerate:g} Hz, expected {samplerate:g}"
+                    )
+                self._sources[name] = spec
         except BaseException:
             self.close()
             raise
@@ -102,6 +111,12 @@ class AuxSources:
         for source in self._sources.values():
             source.fill(columns[:, first : first + source.channels])
             first += source.channels
+
+    def start(self) -> None:
+        """The stream begins, or goes on after a pause: what others filled meanwhile is out of date."""
+        for source in self._sources.values():
+            if isinstance(source, Feed):
+                source.start()
 
     def close(self) -> None:
         """Closes their files."""

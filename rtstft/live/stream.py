@@ -197,11 +197,12 @@ class Stream:
         """Fills the auxiliary input of another stream with what goes out of this one, or comes in (dry).
 
         Raises:
-            StreamError: this stream is isolated: its samples are in another process.
+            StreamError: this stream is isolated: its samples are in another process; or it has no output.
+            AudioError: the feed has other channels or another samplerate.
         """
         if not isinstance(self._stream, LocalStream):
             raise StreamError("an isolated stream cannot feed another one: leave isolate out")
-        self._stream.listen(lambda heard, played: feed.put(heard if dry else played))
+        self._stream.send(feed, dry=dry)
 
     @property
     def parameters(self) -> list[dict[str, Any]]:

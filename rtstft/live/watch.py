@@ -9,10 +9,12 @@ from typing import Any
 from rtstft.chain import Chain
 from rtstft.errors import CallbackError, MissingExtraError, ParameterError
 from rtstft.live.events import EventLog
-from rtstft.loading import is_preset, reload, source_of
+from rtstft.loading import is_preset, reload, source_of, split
+from rtstft.places import place_in_file
 from rtstft.plugin import Plugin
 
 _DEBOUNCE_MS = 100
+_JOIN_S = 1.0
 
 
 class Watcher:
@@ -22,8 +24,10 @@ class Watcher:
     with the parameters that were set and that it still has. Where that fails, the old one stays, and an
     event says why.
 
+    What a file imports, and what a preset names, is not watched.
+
     Args:
-        specs: what the chain was made of, in its order; those that name files are watched.
+        specs: what the chain was made of, in its order; those from files are watched.
         chain: made of them.
         events: where to report.
 
@@ -43,12 +47,14 @@ class Watcher:
         # Of each, the newest and the one before: the chain goes back to that if the newest fails at once.
         self._watched: list[tuple[Path, str, list[Any]]] = [
             (file, spec, [callback])
-            for spec, callback in zip(specs, chain)
-            if isinstance(spec, str) and (file := source_of(spec)) is not None
+            for given, callback in zip(specs, chain)
+            # Without parameters: the new one takes those of the old one that it still has.
+            if (spec := split(given)[0] if isinstance(given, str) else place_in_file(callback))
+            and (file := source_of(spec)) is not None
         ]
         if not self._watched:
             raise CallbackError(
-                f"watch=True, but none of {list(chain)} was named by its file, such as 'file.py:Name'"
+                f"watch=True (--watch), but none of {list(chain)} comes from a file, such as 'file.py:Name'"
             )
         self._stopping = threading.Event()
         self._watching = threading.Event()
@@ -59,7 +65,7 @@ class Watcher:
     def close(self) -> None:
         """Stops watching."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(_JOIN_S)  # it may be importing what does not come to an end
 
     def _watch(self) -> None:
         files = {file for file, *_ in self._watched}
@@ -74,26 +80,32 @@ class Watcher:
             recursive=False,
             raise_interrupt=False,
         )
-        for change in changes:
+        try:
+            for change in changes:
+                self._watching.set()
+                for file in {Path(path) for _, path in change}:
+                    if file.is_file():  # as it is not while an editor exchanges it
+                        self._renew(file)
+        except Exception as error:  # the system has no more watches to give, for instance
+            self._events.add(f"files are not watched any more: {error}")
             self._watching.set()
-            for file in {Path(path) for _, path in change}:
-                if file.is_file():  # as it is not while an editor exchanges it
-                    self._renew(file)
 
     def _renew(self, file: Path) -> None:
         for of, spec, versions in self._watched:
-            here = [(i, one) for i, one in enumerate(self._chain) if any(one is v for v in versions)]
-            if of != file or not here:  # it may have been taken out
+            if of != file:
                 continue
-            place, old = here[0]
+            old = next((one for one in versions if any(one is item for item in self._chain)), None)
+            if old is None:  # it was taken out
+                continue
             try:
                 new = _like(old, reload(spec), spec)
-                self._chain[place] = new
+                exchanged = self._chain.exchange(old, new)
             except Exception as error:
                 self._events.add(f"{file.name} was saved, but the old {spec} stays: {error}")
             else:
-                versions[:] = [new, old]
-                self._events.add(f"{file.name} was saved: {spec} is new")
+                if exchanged:
+                    versions[:] = [new, old]
+                    self._events.add(f"{file.name} was saved: {spec} is new")
 
 
 def _like(old: Any, new: Any, spec: str) -> Any:

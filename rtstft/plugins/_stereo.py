@@ -8,6 +8,5 @@ def check_stereo(plugin: Plugin, context: Context) -> None:
     """AudioError unless there are two channels."""
     if context.channels != 2:
         raise AudioError(
-            f"{type(plugin).__name__} needs 2 channels, left and right, the signal has {context.channels}: "
-            "process it with channels=2, or leave the plugin out"
+            f"{type(plugin).__name__} needs 2 channels, left and right, the signal has {context.channels}"
         )

@@ -155,7 +155,8 @@ def _partition(stft: STFT, taps: int) -> tuple[int, int]:
         raise GeometryError(
             f"of {taps} taps, a frame of {stft!r} has room for {fit}, expected at least a hop, {hop}: take "
             f'STFT({2 * hop}, {hop}, window="boxcar", synthesis=np.repeat([0.0, 1.0], {hop})), or '
-            f'STFT({stft.win_length + hop}, {hop}, {stft.win_length}, synthesis="ola")'
+            f'STFT({stft.win_length + hop}, {hop}, {stft.win_length}, synthesis="ola") (--n-fft '
+            f"{stft.win_length + hop} --hop-length {hop} --win-length {stft.win_length} --synthesis ola)"
         )
     return every, every * hop
 
