@@ -29,9 +29,10 @@ class Processor:
     may call it, one at a time.
 
     Args:
-        callback: `callback(frame)` or `callback(frame, info)`, a Plugin, or several in a row, or a
-            Chain of them. `frame` is complex, shape (channels, bins), to be changed in place, or an
-            array of the same shape is returned; it is valid during the call only.
+        callback: `callback(frame)`, `callback(frame, info)` or `callback(frame, info, aux)`, a Plugin,
+            or several in a row, or a Chain of them. `frame` is complex, shape (channels, bins), to be
+            changed in place, or an array of the same shape is returned; it is valid during the call
+            only.
         geometry: the transform.
         samplerate: in Hz; handed to plugins.
         channels: channels of every block.
@@ -51,7 +52,8 @@ class Processor:
 
     Raises:
         AudioError: channels or dtype that cannot be.
-        PluginError: a callback that is none, or a negative lookahead.
+        PluginError: a callback that is none, or cannot be prepared.
+        ParameterError: a plugin stands twice in the row.
     """
 
     def __init__(
