@@ -145,7 +145,7 @@ class Runner:
             return self._call(frame, index, aux)
         dry = self._dry.push(frame) if self.lookahead else None
         try:
-            if values.begin_frame(max(0.0, (index * self._hop + self._middle) / self._samplerate)):
+            if values.begin_frame(self._time_of(index)):
                 self._update()
                 self._aim()
             weight = self._weight
@@ -162,6 +162,10 @@ class Runner:
             store(result, frame)
         blend(dry, frame, weight)
         return None
+
+    def enter(self, index: int) -> None:
+        """The first frame will be number `index`: parameters stand where their courses are by then."""
+        self._settle(self._time_of(index))
 
     def reset(self) -> None:
         """Back to the state after construction."""
@@ -180,15 +184,18 @@ class Runner:
         self._dry.reset()
         self._guarded("reset")
 
-    def _settle(self) -> None:
+    def _settle(self, time_s: float = 0.0) -> None:
         if self._values is not None:
             try:
-                self._values.settle(0.0)
+                self._values.settle(time_s)
             except Exception as error:
                 raise self._failure("automation", error) from error
             self._aim()
             self._weight = self._target
             self._guarded("update")
+
+    def _time_of(self, index: int) -> float:
+        return max(0.0, (index * self._hop + self._middle) / self._samplerate)
 
     def _guarded(self, method: str, *arguments: object) -> None:
         if hasattr(self.callback, method):

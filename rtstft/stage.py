@@ -237,6 +237,7 @@ class _Occupant:
         self._audition = delay + _PROBATION_FRAMES
         self._fade = fade_frames(context)
         self._frames = 0
+        self._entered = False  # it has seen a frame
 
     def run(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
         if self._padding is None:
@@ -254,6 +255,9 @@ class _Occupant:
         """Runs on a copy of `frame`, and gets a greater weight, or a smaller one. Raises what it raises."""
         if self.retired:
             self._start_again()
+        elif not self._entered:
+            self.runner.enter(index)
+        self._entered = True
         output = self._output
         output[...] = frame
         result = self.run(output, index, aux)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import geometries, noise, partitions, quiet_stft, streamed
 
-from rtstft import STFT, FrameInfo, Param, ParameterError, Plugin, PluginError, Processor
+from rtstft import STFT, Chain, FrameInfo, Param, ParameterError, Plugin, PluginError, Processor
 
 GEOMETRY = STFT(64, 16, 48)
 X = noise(800, 1, "float32")
@@ -240,3 +240,15 @@ def test_output_does_not_depend_on_the_blocks(
         return Processor(plugin, geometry, 1000, channels=1)
 
     assert np.array_equal(streamed(made(), X, data.draw(partitions(len(X)))), streamed(made(), X))
+
+
+def test_newcomer_stands_where_its_course_is_by_then() -> None:
+    chain = Chain()
+    processor = Processor(chain, GEOMETRY, 1000, channels=1)
+    processor.process(X[:160])
+    plugin = Follower()
+    plugin.automate("slow", [(0.0, 0.0), (0.1, 3.0)])
+    chain.append(plugin)
+    processor.process(X[160:320])
+    assert [slow for *_, slow in plugin.seen] == [3.0] * len(plugin.seen)
+    assert plugin.seen

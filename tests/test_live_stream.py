@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -847,3 +848,16 @@ def test_callbacks_by_name(tmp_path: Any) -> None:
 def test_isolated_stream_names_a_callback_that_cannot_be_sent() -> None:
     with pytest.raises(PluginError, match="top of a module"):
         Stream(lambda frame: frame, SMALL, isolate=True)
+
+
+def test_lock_is_handed_over_soon_while_a_stream_runs() -> None:
+    before = sys.getswitchinterval()
+    streams = [Stream([], SMALL, samplerate=RATE, duplex=FakeDuplex(blocksize=FIRST)) for _ in range(2)]
+    assert sys.getswitchinterval() == before
+    for stream in streams:
+        stream.start()
+        assert sys.getswitchinterval() == pytest.approx(0.001)
+    streams[0].close()
+    assert sys.getswitchinterval() == pytest.approx(0.001)
+    streams[1].close()
+    assert sys.getswitchinterval() == before

@@ -12,7 +12,7 @@ from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
 from rtstft.live.feed import Feed
 from rtstft.live.monitor import Listener, Monitor
-from rtstft.live.priority import SUPERVISOR, CalmCollector, raise_priority
+from rtstft.live.priority import SUPERVISOR, CalmCollector, ShortTurns, raise_priority
 from rtstft.live.session import Session
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import AuxSources, SampleSource
@@ -69,6 +69,7 @@ class LocalStream:
         self._steering = threading.RLock()  # of whoever starts, stops or closes
         self._counting = threading.Lock()  # held where a session's counts become past ones
         self._collector = CalmCollector()
+        self._turns = ShortTurns()
         self._error: RtstftError | None = None
         self._restarts = 0
         self._past = Counts()  # of sessions that are over
@@ -214,9 +215,11 @@ class LocalStream:
                 session = self._new_session(self._settings.fade_in_s)
             self._engine.stop_requested = False
             self._collector.__enter__()
+            self._turns.__enter__()
             try:
                 session.start(self._stopping)
             except BaseException:
+                self._turns.__exit__()
                 self._collector.__exit__()
                 with suppress(StreamError):
                     self._end_session()
@@ -242,6 +245,7 @@ class LocalStream:
             if self._supervisor is not None:
                 self._supervisor.join()
                 self._supervisor = None
+                self._turns.__exit__()
                 self._collector.__exit__()
 
     def close(self) -> None:

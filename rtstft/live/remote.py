@@ -2,7 +2,6 @@
 
 import pickle
 import signal
-import sys
 import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,12 @@ from rtstft.loading import load_all
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-_SWITCH_INTERVAL_S = 0.001
 _LASTING = ("blocksize", "stats", "events", "latency", "bypass", "parameters")
 
 
 def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
     """The other process: makes the stream, and does what it is asked until the connection ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the stream through the program that made it
-    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
         try:
             settings, duplex = pickle.loads(sent)
