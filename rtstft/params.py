@@ -11,7 +11,6 @@ import numpy as np
 from rtstft.automation import Curve, curve_of
 from rtstft.errors import ParameterError
 
-Value = bool | int | float | str
 T = TypeVar("T", bool, int, float, str)
 _UNITS = {"_db": "dB", "_hz": "Hz", "_s": "s", "_ms": "ms", "_semitones": "semitones"}
 _SETTLED = 1e-3  # of the way that a glide had to go

@@ -54,7 +54,7 @@ def scipy(taps: Samples) -> tuple[Handle, int]:
 
 def pedalboard(taps: Samples) -> tuple[Handle, int]:
     """JUCE's convolution, in C++, through Python's call for each block."""
-    import pedalboard as board  # type: ignore[import-not-found,unused-ignore]
+    import pedalboard as board
     import soundfile
 
     with tempfile.TemporaryDirectory() as folder:
