@@ -1,5 +1,6 @@
 """Parameters of plugins: declared once in the class, checked when set, taken over between frames."""
 
+import copy
 import math
 import numbers
 import threading
@@ -73,6 +74,14 @@ class Param(Generic[T]):
         self.owner = owner.__name__
         if not self.unit:
             self.unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), "")
+
+    def of(self, owner: str) -> Self:
+        """This parameter as the class called `owner` has it, which may have inherited it."""
+        if owner == self.owner:
+            return self
+        inherited = copy.copy(self)
+        inherited.owner = owner
+        return inherited
 
     @overload
     def __get__(self, plugin: None, owner: type) -> Self: ...

@@ -103,7 +103,7 @@ class Plugin:
         # What a subclass has put in a parameter's place is no parameter any more.
         found = {name: value for name in names if isinstance(value := getattr(cls, name), Param)}
         last = {name: found.pop(name) for name in _RESERVED}
-        cls.params = {**found, **last}
+        cls.params = {name: param.of(cls.__name__) for name, param in {**found, **last}.items()}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Makes the parameters: here, not in __init__, which a subclass may forget to call."""

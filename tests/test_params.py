@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import threading
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -103,7 +104,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("limit", 10, "limit=10, expected a whole number of 9 or less"),
     ("anything", "", "anything='', expected a number"),
     ("look_s", -1.0, r"look_s=-1\.0, expected a number of 0 s or more"),
-    ("mix", 1.5, r"Plugin\.mix=1\.5, expected a number from 0 to 1"),
+    ("mix", 1.5, r"Every\.mix=1\.5, expected a number from 0 to 1"),
 ]
 
 
@@ -230,6 +231,24 @@ def test_copies_have_the_values_and_a_life_of_their_own(travel: Any) -> None:
     Processor(twin, GEOMETRY, samplerate=1000).process(np.zeros((1000, 2), "float32"))
     assert twin.level_db == pytest.approx(-12, abs=0.2)
     processor.process(X)
+
+
+def test_errors_name_the_class_that_has_inherited() -> None:
+    plugin = Sub()
+    attempts: list[tuple[Callable[[], object], str]] = [
+        (lambda: Sub(mix=2), "Sub.mix=2, expected a number from 0 to 1"),
+        (lambda: setattr(plugin, "bypass", "no"), "Sub.bypass='no', expected true or false"),
+        (lambda: plugin.set(level_db=9), "Sub.level_db=9, expected a number from -60 to 0 dB"),
+        (lambda: plugin.automate("mix", [(0, 2)]), "Sub.mix=2, expected a number from 0 to 1"),
+        (lambda: plugin.automate("look_s", [(0, 1)]), "Sub.look_s is fixed: it cannot change with time"),
+        (lambda: Sub.params["order"].parse("x"), "Sub.order=x, expected a whole number"),
+        (lambda: Every(mix=2), "Every.mix=2, expected"),
+        (lambda: Plugin(mix=2), "Plugin.mix=2, expected"),
+    ]
+    for attempt, says in attempts:
+        with pytest.raises(ParameterError) as raised:
+            attempt()
+        assert str(raised.value).startswith(says)
 
 
 def test_subclass_that_forgets_init_has_its_parameters() -> None:

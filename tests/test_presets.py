@@ -281,14 +281,14 @@ PRESETS: dict[str, tuple[Any, type[Exception], str]] = {
     "value of another kind": (
         {"plugin": "gain", "parameters": {"bypass": "no"}},
         ParameterError,
-        "Plugin.bypass='no', expected true or false",
+        "Gain.bypass='no', expected true or false",
     ),
     "unknown automation": ({"plugin": "gain", "automation": {"x": []}}, ParameterError, "no parameter 'x'"),
     "no breakpoints": ({"plugin": "gain", "automation": {"mix": 1}}, ParameterError, "with 1, expected"),
     "bad breakpoint": (
         {"plugin": "gain", "automation": {"mix": [[0, 2]]}},
         ParameterError,
-        "Plugin.mix=2, expected",
+        "Gain.mix=2, expected",
     ),
     "chain is no list": ({"chain": "gain"}, ParameterError, "expected chain=, a list of plugins"),
     "more than a chain": ({"chain": [], "x": 1}, ParameterError, "expected chain=, a list of plugins"),
