@@ -132,6 +132,110 @@ def test_json_has_all_there_is_to_know(capsys: pytest.CaptureFixture[str]) -> No
     }
 
 
+DESCRIBED = dedent("""
+    import rtstft
+
+    class Fx(rtstft.Plugin):
+        '''Does [one] thing,
+        in two lines.
+
+        Algorithm: as it is.
+        Cost: none.
+
+        Example:
+            rtstft.plugin(
+        '''
+        aux = ("voice",)
+        level_db = rtstft.Param(-3.5, max=0.0, smooth_s=0.05, doc="how loud [dB]")
+        size = rtstft.Param(4, fixed=True, doc="how large")
+""")
+
+
+@pytest.mark.parametrize("name", registered())
+def test_one_plugin_is_shown_whole(
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert rtstft("plugins", name) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    kind = registered()[name].load()
+    words = out.split()
+    assert set(kind.__doc__.split()) <= set(words)
+    assert set(kind.params) <= set(words)
+    for param in kind.params.values():
+        assert set(param.doc.split()) <= set(words)
+
+
+def test_one_plugin_is_shown_in_a_readable_form(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    Path("described.py").write_text(DESCRIBED)
+    assert rtstft("plugins", "described.py:Fx") == 0
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    where = f"described.py:Fx {Path('described.py').resolve()}:Fx"
+    assert " ".join(" ".join(lines[: lines.index("")]).split()) == where
+    del lines[: lines.index("") + 1]
+    assert lines[:8] == [
+        "Does [one] thing, in two lines.",
+        "",
+        "Algorithm: as it is.",
+        "Cost: none.",
+        "",
+        "Example:",
+        "    rtstft.plugin(",
+        "",
+    ]
+    assert [" ".join(line.split()) for line in lines[8:13]] == [
+        "parameter default values",
+        "level_db -3.5 up to 0 dB smoothed 0.05 s how loud [dB]",
+        "size 4 fixed how large",
+        "mix 1 0 to 1 share of the processed signal; the rest is the dry one, aligned",
+        "bypass false true, false dry signal at the same latency; the plugin keeps listening",
+    ]
+    assert " ".join(lines[13].split()) == "--aux voice= auxiliary input"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["gain", "--json"],
+        ["--json", "gain"],
+        ["show", "gain", "--json"],
+        ["rtstft.plugins.gain:Gain", "--json"],
+    ],
+)
+def test_one_plugin_as_json_is_as_in_the_list(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert rtstft("plugins", "--json") == 0
+    (listed,) = (entry for entry in json.loads(capsys.readouterr().out) if entry["name"] == "gain")
+    assert rtstft("plugins", *words) == 0
+    out, err = capsys.readouterr()
+    assert (len(out.splitlines()), err) == (1, "")
+    shown = json.loads(out)
+    assert shown["name"] in ("gain", "rtstft.plugins.gain:Gain")
+    assert {**shown, "name": "gain"} == listed
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("gian", "there is no plugin 'gian'; there are blur, "),
+        ("missing.py:Fx", "there is no file missing.py"),
+        ("fx.py:Nothing", "fx.py has no 'Nothing'; it has Add, Side"),
+        ("fx.py:np.abs", "expected a class derived from rtstft.Plugin"),
+        ("fx.py:Needy", "'fx.py:Needy' raised TypeError"),
+    ],
+)
+def test_plugin_that_cannot_be_shown_is_one_line(
+    name: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rtstft("plugins", name) == 2
+    out, err = capsys.readouterr()
+    assert says in err
+    assert (out, len(err.splitlines())) == ("", 1)
+
+
 def test_broken_plugins_of_others_are_listed_with_what_is_wrong(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command_folder: Path
 ) -> None:

@@ -1,35 +1,68 @@
-"""`rtstft plugins`: what there is, and a skeleton for more."""
+"""`rtstft plugins`: what there is, all about one, and a skeleton for more."""
 
 import inspect
+import itertools
 import json
 import keyword
 import re
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
+from typer.core import TyperGroup
 
 from rtstft.errors import CallbackError, FileError
 from rtstft.loading import plugin
-from rtstft.places import registered
+from rtstft.places import place_in_file, registered
 
-verb = typer.Typer(help="List the plugins, or write the skeleton of a new one.", add_completion=False)
+if TYPE_CHECKING:
+    from rich.table import Table
+
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON, with all there is to know.")]
+
+
+class _NamesToo(TyperGroup):
+    """Takes what is none of its commands for the name of a plugin to show."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command, and its arguments."""
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["show", *args])
+
+
+verb = typer.Typer(
+    cls=_NamesToo,
+    help="List the plugins, show one (rtstft plugins gain), or write the skeleton of a new one.",
+    add_completion=False,
+)
 
 
 @verb.callback(invoke_without_command=True)
-def plugins(
-    context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with all there is to know.")] = False,
-) -> None:
+def plugins(context: typer.Context, as_json: AsJson = False) -> None:
     """List the plugins with their parameters."""
     if context.invoked_subcommand is not None:
+        context.obj = as_json
         return
-    found = [_described(name) for name in registered()]
+    found = [_listed(name) for name in registered()]
     if as_json:
         print(json.dumps(found))
     else:
         _print_all(found)
+
+
+@verb.command("show")
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Of a plugin; or file.py:Name, or package.module:Name.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show all about one plugin; the word show may be left out."""
+    found = _described(name)
+    if as_json or context.obj:
+        print(json.dumps(found))
+    else:
+        _print_one(found)
 
 
 @verb.command("new")
@@ -59,15 +92,19 @@ def new(
     print(f"wrote {path} and {test}. Try it: rtstft live --plugin {path}:{kind}:amount=0.5 --watch")
 
 
-def _described(name: str) -> dict[str, Any]:
+def _listed(name: str) -> dict[str, Any]:
     try:
-        made = plugin(name)
+        return _described(name)
     except CallbackError as error:
         return {"name": name, "error": str(error)}
+
+
+def _described(name: str) -> dict[str, Any]:
+    made = plugin(name)
     kind = type(made)
     return {
         "name": name,
-        "class": f"{kind.__module__}:{kind.__qualname__}",
+        "class": place_in_file(kind) or f"{kind.__module__}:{kind.__qualname__}",
         "summary": " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split()),
         "doc": inspect.getdoc(kind) or "",
         "aux": list(made.aux),
@@ -78,23 +115,64 @@ def _described(name: str) -> dict[str, Any]:
 def _print_all(found: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
 
     console = Console()
     for entry in found:
         summary = entry.get("summary", entry.get("error", ""))
         console.print(Text.assemble((entry["name"], "bold"), f"  {summary}"))
-        table = Table.grid(padding=(0, 2))
-        for name in entry.get("aux", ()):
-            table.add_row(f"--aux {name}=", "", "auxiliary input", "")
-        for param in entry.get("parameters", ()):
-            if param["name"] not in ("mix", "bypass"):
-                table.add_row(
-                    param["name"], *map(Text, (_shown(param["default"]), _range(param), param["doc"]))
-                )
-        console.print(Padding(table, (0, 0, 1, 4)))
+        own = [param for param in entry.get("parameters", ()) if param["name"] not in ("mix", "bypass")]
+        rows = [(param["name"], _shown(param["default"]), _range(param), param["doc"]) for param in own]
+        console.print(Padding(_table(_aux_rows(entry.get("aux", ())), rows), (0, 0, 1, 4)))
     console.print("Every plugin has mix, 0 to 1, and bypass, true or false.")
+
+
+def _print_one(entry: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    console.print(Text.assemble((entry["name"], "bold"), f"  {entry['class']}\n"))
+    for line in _reflowed(entry["doc"]):
+        console.print(Text(line))
+    rows = [
+        (param["name"], _shown(param["default"]), _range(param), _manner(param), param["doc"])
+        for param in entry["parameters"]
+    ]
+    console.print("")
+    heading = [("parameter", "default", "values")]
+    console.print(_table(heading, rows, _aux_rows(entry["aux"])))
+
+
+def _aux_rows(names: Iterable[str]) -> list[tuple[str, str, str]]:
+    return [(f"--aux {name}=", "", "auxiliary input") for name in names]
+
+
+def _table(*parts: Sequence[tuple[str, ...]]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for row in itertools.chain(*parts):
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _reflowed(doc: str) -> list[str]:
+    """Lines of a docstring, each as long as its paragraph; what is indented, lists and headings stay."""
+    lines = [""]
+    for line in doc.splitlines():
+        goes_on = line and lines[-1] and not lines[-1].startswith(" ") and not lines[-1].endswith(":")
+        if goes_on and not re.match(r"\s|[-*>#|]|[A-Z]\w*( \w+)?:(\s|$)", line):
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+    return lines[1:]
+
+
+def _manner(param: dict[str, Any]) -> str:
+    """How it takes another value."""
+    return "fixed" if param["fixed"] else f"smoothed {param['smooth_s']:g} s" if param["smooth_s"] else ""
 
 
 def _shown(value: Any) -> str:
