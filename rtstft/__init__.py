@@ -17,25 +17,40 @@ from rtstft.errors import (
     RtstftError,
     StreamError,
 )
-from rtstft.file import FileProgress, FileReport, frames, process_file, stretch_file
 from rtstft.geometry import STFT
 from rtstft.loading import plugin
 from rtstft.params import Param
 from rtstft.plugin import Context, FrameInfo, Plugin
-from rtstft.presets import load_preset, save_preset
 from rtstft.processor import Processor
 
 if TYPE_CHECKING:
+    from rtstft.file import FileProgress, FileReport, frames, process_file, stretch_file
     from rtstft.live import Stream
+    from rtstft.presets import load_preset, save_preset
 else:
+    # Imported when asked for: who needs the engine alone does not wait for files and devices.
+    _LATER = {
+        "FileProgress": "rtstft.file",
+        "FileReport": "rtstft.file",
+        "Stream": "rtstft.live",
+        "frames": "rtstft.file",
+        "load_preset": "rtstft.presets",
+        "process_file": "rtstft.file",
+        "save_preset": "rtstft.presets",
+        "stretch_file": "rtstft.file",
+    }
+    del frames  # the engine's module of that name, which would hide the function
 
     def __getattr__(name: str) -> object:
-        """Imports live audio when it is asked for: whoever does not need it does not wait for it."""
-        if name == "Stream":
-            from rtstft.live import Stream
+        from importlib import import_module
 
-            return Stream
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = found = getattr(import_module(_LATER[name]), name)
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
 
 
 __all__ = [

@@ -9,9 +9,7 @@ a Processor or calls STFT.stft, has to hold `planning` meanwhile.
 
 import importlib.machinery
 import importlib.util
-import json
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -124,6 +122,8 @@ def _wisdom_path(effort: Effort) -> Path:
 
 def _read_wisdom(effort: Effort) -> tuple[bytes, ...] | None:
     """Wisdom of the cache; None where there is none, or none that can be read: it is only a cache."""
+    import json
+
     try:
         parts = json.loads(_wisdom_path(effort).read_text("ascii"))
         wisdom = tuple(part.encode("ascii") for part in parts)
@@ -133,6 +133,9 @@ def _read_wisdom(effort: Effort) -> tuple[bytes, ...] | None:
 
 
 def _write_wisdom(effort: Effort, wisdom: tuple[bytes, ...]) -> None:
+    import json
+    import tempfile
+
     path = _wisdom_path(effort)
     text = json.dumps([part.decode("ascii") for part in wisdom])
     try:

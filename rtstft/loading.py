@@ -17,7 +17,6 @@ from rtstft.chain import Chain
 from rtstft.errors import CallbackError, ParameterError
 from rtstft.places import anew, file_of, find, place_of
 from rtstft.plugin import Callback, Plugin, made
-from rtstft.presets import load_preset
 
 
 def plugin(name: str, /, **params: Any) -> Plugin:
@@ -48,6 +47,8 @@ def load(spec: str) -> Callback | Chain:
         FileError: a preset that cannot be read.
     """
     if is_preset(spec):
+        from rtstft.presets import load_preset  # here, as few programs have presets
+
         return load_preset(spec)
     place, parameters = split(spec)
     if is_preset(place):

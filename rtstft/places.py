@@ -4,12 +4,11 @@ import importlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec, spec_from_file_location
 from operator import attrgetter
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from rtstft.errors import CallbackError
@@ -137,20 +136,23 @@ def _module(where: str, place: str) -> ModuleType:
         raise CallbackError(f"callback {place!r}: {where} raised {type(error).__name__}: {error}") from error
 
 
-class _FileModules(MetaPathFinder, Loader):
-    """Imports modules that are named by a file: in any process, so that pickle finds their classes."""
+class _FileModules:
+    """Finds modules that are named by a file: in any process, so that pickle finds their classes."""
 
     def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
         """Where the module is; None for any other's."""
         if not fullname.startswith(_OURS):
             return None
         path = bytes.fromhex(fullname.rpartition("_")[2]).decode()
-        return spec_from_file_location(fullname, path, loader=self)
+        return spec_from_file_location(fullname, path, loader=_Anew(fullname, path))
 
-    def exec_module(self, module: ModuleType) -> None:
-        """Runs the file: not from the cache of bytecode, which takes two versions of a second for one."""
-        assert module.__file__ is not None
-        exec(compile(Path(module.__file__).read_bytes(), module.__file__, "exec"), module.__dict__)
+
+class _Anew(SourceFileLoader):
+    """Compiles the file: the cache of bytecode takes two versions of a second for one."""
+
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
+        """What the file says by now."""
+        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def _name_of(path: Path) -> str:

@@ -135,12 +135,35 @@ def test_importing_and_running_the_engine_loads_no_optional_package() -> None:
     assert not loaded & set(OPTIONAL)
 
 
-def test_importing_live_audio_and_the_command_line_is_left_to_them() -> None:
-    later = ("rtstft.cli", "rtstft.live", "multiprocessing")
-    assert not [name for name in loaded_by("import rtstft") if name.startswith(later)]
+def test_importing_what_not_every_program_needs_is_left_to_those_that_do() -> None:
+    later = (
+        "rtstft.cli",
+        "rtstft.live",
+        "rtstft.file",
+        "rtstft.presets",
+        "rtstft.stretch",
+        "rtstft.plugins.",
+    )
+    elsewhere = ("multiprocessing", "tempfile", "json", "tomllib", "secrets", "importlib.metadata")
+    engine = "import rtstft; rtstft.Processor(rtstft.Plugin(), rtstft.STFT()); dir(rtstft); rtstft.__all__"
+    assert not [name for name in loaded_by(engine) if name.startswith((*later, *elsewhere))]
     assert not loaded_by("import rtstft; rtstft.Stream") & set(OPTIONAL)
     with pytest.raises(AttributeError, match="no attribute 'stream'"):
         _ = rtstft.stream  # type: ignore[attr-defined]  # which is the point
+
+
+@pytest.mark.parametrize("name", rtstft.__all__)
+def test_every_export_can_be_had_either_way_and_first(name: str) -> None:
+    script = f"""
+import rtstft
+assert {name!r} in dir(rtstft)
+by_attribute = rtstft.{name}
+from rtstft import {name}
+assert {name} is by_attribute is vars(rtstft)[{name!r}]
+assert type({name}).__name__ != "module"
+"""
+    loaded_by(script)
+    loaded_by(f"from rtstft import {name}; assert type({name}).__name__ != 'module'")
 
 
 def test_package_is_typed() -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -207,7 +206,7 @@ def check_writable(path: Path, overwrite: bool) -> None:
 def _new_part(folder: Path) -> Path:
     """A new, empty, hidden file in `folder`."""
     # Not by tempfile, whose files only their owner may read: this one becomes the target.
-    part = folder / f".rtstft-{secrets.token_hex(8)}.part"
+    part = folder / f".rtstft-{os.urandom(8).hex()}.part"
     try:
         part.touch(exist_ok=False)
     except OSError as error:
