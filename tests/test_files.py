@@ -1,5 +1,7 @@
 """Files through process_file and frames: every sample back, aligned, in the container asked for."""
 
+import inspect
+import re
 import struct
 import tracemalloc
 from collections import deque
@@ -18,6 +20,7 @@ from strategies import geometries, noise, seeds
 
 import rtstft
 from rtstft import STFT, AudioError, Context, FileError, FileProgress, FileReport, Plugin
+from rtstft.file.output import Output, OutputOptions
 
 GEOMETRY = STFT(256, 64)
 RATE = 48_000
@@ -316,6 +319,20 @@ def test_wishes_that_cannot_be(tmp_path: Path, name: str, options: dict[str, Any
     with pytest.raises((AudioError, FileError), match=message):
         run(src, tmp_path / name, **options)
     assert list(tmp_path.iterdir()) == [src]
+
+
+@pytest.mark.parametrize("job", [rtstft.process_file, rtstft.stretch_file])
+def test_options_of_a_job_are_written_once_and_explained(tmp_path: Path, job: Any) -> None:
+    parameters = inspect.signature(Output).parameters.values()
+    keywords = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+    assert OutputOptions.__annotations__.keys() == keywords
+    words = set(re.findall(r"\w+", job.__doc__))
+    assert keywords | {"planner_effort", "progress"} <= words
+    what: Any = {rtstft.process_file: ((), GEOMETRY), rtstft.stretch_file: (1.0,)}[job]
+    make(tmp_path / "in.wav", noise(1000, 1, "float64"))
+    with pytest.raises(TypeError, match="overwite"):
+        job(tmp_path / "in.wav", tmp_path / "out.wav", *what, overwite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
 
 
 @pytest.mark.parametrize(("name", "subtype"), [("out.ogg", "VORBIS"), ("out.mp3", "MPEG_LAYER_III")])

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from rtstft.file.aux import AuxSources
-from rtstft.file.output import Output
-from rtstft.file.pcm import Clip, Dither
+from rtstft.file.output import Output, OutputOptions
 from rtstft.file.report import FileProgress, FileReport
 from rtstft.file.source import Source
 from rtstft.geometry import STFT
@@ -23,14 +22,10 @@ def process_file(
     callbacks: Callback | Iterable[Callback],
     geometry: STFT,
     *,
-    overwrite: bool = False,
-    format: str | None = None,
-    subtype: str | None = None,
-    dither: Dither = None,
-    clip: Clip = "count",
+    aux: Mapping[str, str | PathLike[str]] | None = None,
     planner_effort: str = "estimate",
     progress: Callable[[FileProgress], object] | None = None,
-    aux: Mapping[str, str | PathLike[str]] | None = None,
+    **output: Unpack[OutputOptions],
 ) -> FileReport:
     """Passes every frame of `src` through `callbacks` and writes `dst`, aligned and of equal length.
 
@@ -41,16 +36,16 @@ def process_file(
         dst: the file to write, which may be `src`, or "-" for WAV or AU on standard output.
         callbacks: as for `Processor`; `()` changes nothing.
         geometry: the transform.
-        overwrite: replace an existing `dst`.
-        format: container, in soundfile's words; default by the name of `dst`, or as `src`.
-        subtype: sample format, in soundfile's words; default as `src`.
-        dither: "tpdf" adds triangular dither before rounding to an integer subtype.
-        clip: what becomes of samples beyond the full scale of an integer subtype: "count" limits
-            and reports them, "error" stops, "normalize" lowers the whole output to fit.
-        planner_effort: as for `Processor`.
-        progress: called with a FileProgress after every block.
         aux: sound files for the auxiliary inputs, `{"sidechain": "voice.wav"}`: they begin with
             `src`, and are silent where they are shorter.
+        planner_effort: as for `Processor`.
+        progress: called with a FileProgress after every block.
+        overwrite: replace an existing `dst`; default False.
+        format: container, in soundfile's words; default by the name of `dst`, or as `src`.
+        subtype: sample format, in soundfile's words; default as `src`.
+        dither: "tpdf" adds triangular dither before rounding to an integer subtype; default None.
+        clip: what becomes of samples beyond the full scale of an integer subtype: "count", the
+            default, limits and reports them, "error" stops, "normalize" lowers the whole output to fit.
 
     Raises:
         FileError: `src` cannot be read, or `dst` not written as asked.
@@ -63,14 +58,10 @@ def process_file(
             dst,
             callbacks,
             geometry,
-            overwrite=overwrite,
-            format=format,
-            subtype=subtype,
-            dither=dither,
-            clip=clip,
+            aux=aux,
             planner_effort=planner_effort,
             progress=progress,
-            aux=aux,
+            **output,
         )
 
 
@@ -80,31 +71,25 @@ def process_source(
     callbacks: Callback | Iterable[Callback],
     geometry: STFT,
     *,
-    overwrite: bool,
-    format: str | None,
-    subtype: str | None,
-    dither: Dither,
-    clip: Clip,
+    aux: Mapping[str, str | PathLike[str]] | None,
     planner_effort: str,
     progress: Callable[[FileProgress], object] | None,
-    aux: Mapping[str, str | PathLike[str]] | None,
+    **output: Unpack[OutputOptions],
 ) -> FileReport:
     """`process_file` of a source that is open already."""
-    output = Output(
-        source, dst, overwrite=overwrite, format=format, subtype=subtype, dither=dither, clip=clip
-    )
+    target = Output(source, dst, **output)
     with AuxSources(aux or {}, source) as aux_sources:
         processor = Processor(
             callbacks,
             geometry,
             source.samplerate,
             source.channels,
-            dtype=output.dtype,
+            dtype=target.dtype,
             planner_effort=planner_effort,
             aux=aux_sources.channels,
         )
-        return output.write(
-            _processed(source, aux_sources, processor, output.dtype),
+        return target.write(
+            _processed(source, aux_sources, processor, target.dtype),
             length=source.samples,
             latency=processor.latency,
             progress=progress,

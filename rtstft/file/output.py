@@ -4,9 +4,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 import numpy as np
 
@@ -20,12 +21,23 @@ from rtstft.file.target import Target, check_writable
 from rtstft.types import RealArray
 
 
+class OutputOptions(TypedDict, total=False):
+    """How a file job writes, as its keywords; `process_file` explains them."""
+
+    overwrite: bool
+    format: str | None
+    subtype: str | None
+    dither: Dither
+    clip: Clip
+
+
 class Output:
     """The file that a job makes of `source`: checked when this is made, written by `write`.
 
     Args:
         source: whose format, tags and samplerate it has, where nothing else is asked for.
-        dst, overwrite, format, subtype, dither, clip: as `process_file`'s.
+        dst: as `process_file`'s.
+        overwrite, format, subtype, dither, clip: the OutputOptions.
 
     Attributes:
         dtype: precision in which the samples are to be computed.
@@ -36,11 +48,11 @@ class Output:
         source: Source,
         dst: str | PathLike[str],
         *,
-        overwrite: bool,
-        format: str | None,
-        subtype: str | None,
-        dither: Dither,
-        clip: Clip,
+        overwrite: bool = False,
+        format: str | None = None,
+        subtype: str | None = None,
+        dither: Dither = None,
+        clip: Clip = "count",
     ) -> None:
         self._started = time.perf_counter()
         if clip not in ("count", "error", "normalize"):
@@ -123,24 +135,16 @@ class Output:
 
     def _open_target(self, length: int | None) -> Target | PipeTarget:
         source = self._source
-        if self._dst == "-":
-            return PipeTarget(
-                samplerate=source.samplerate,
-                channels=source.channels,
-                container=self._container,
-                subtype=self._subtype,
-                samples=length,
-                tags=source.tags,
-            )
-        return Target(
-            self._dst,
+        made: Callable[..., Target | PipeTarget] = (
+            PipeTarget if self._dst == "-" else partial(Target, self._dst, overwrite=self._overwrite)
+        )
+        return made(
             samplerate=source.samplerate,
             channels=source.channels,
             container=self._container,
             subtype=self._subtype,
             tags=source.tags,
             samples=length,
-            overwrite=self._overwrite,
         )
 
 

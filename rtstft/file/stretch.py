@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from os import PathLike
+from typing import Unpack
 
-from rtstft.file.output import Output
-from rtstft.file.pcm import Clip, Dither
+from rtstft.file.output import Output, OutputOptions
 from rtstft.file.report import FileProgress, FileReport
 from rtstft.file.source import Source
 from rtstft.geometry import STFT
@@ -18,13 +18,9 @@ def stretch_file(
     rate: float,
     geometry: STFT | None = None,
     *,
-    overwrite: bool = False,
-    format: str | None = None,
-    subtype: str | None = None,
-    dither: Dither = None,
-    clip: Clip = "count",
     planner_effort: str = "estimate",
     progress: Callable[[FileProgress], object] | None = None,
+    **output: Unpack[OutputOptions],
 ) -> FileReport:
     """Makes `src` faster or slower without changing its pitch, by a phase-locked vocoder.
 
@@ -37,7 +33,7 @@ def stretch_file(
         rate: speed, 1/16 to 16: 1.25 is faster and shorter, 0.8 slower and longer.
         geometry: the transform; default a window of about 43 ms (2048 samples at 48 kHz), frames a
             quarter of it apart or less. Four periods of the lowest tone should fit in.
-        overwrite, format, subtype, dither, clip, planner_effort, progress: as for `process_file`.
+        planner_effort, progress, overwrite, format, subtype, dither, clip: as for `process_file`.
 
     Raises:
         FileError: `src` cannot be read, or `dst` not written as asked.
@@ -47,17 +43,7 @@ def stretch_file(
     check_rate(rate)
     with Source(src) as source:
         return stretch_source(
-            source,
-            dst,
-            rate,
-            geometry,
-            overwrite=overwrite,
-            format=format,
-            subtype=subtype,
-            dither=dither,
-            clip=clip,
-            planner_effort=planner_effort,
-            progress=progress,
+            source, dst, rate, geometry, planner_effort=planner_effort, progress=progress, **output
         )
 
 
@@ -67,22 +53,16 @@ def stretch_source(
     rate: float,
     geometry: STFT | None,
     *,
-    overwrite: bool,
-    format: str | None,
-    subtype: str | None,
-    dither: Dither,
-    clip: Clip,
     planner_effort: str,
     progress: Callable[[FileProgress], object] | None,
+    **output: Unpack[OutputOptions],
 ) -> FileReport:
     """`stretch_file` of a source that is open already."""
-    output = Output(
-        source, dst, overwrite=overwrite, format=format, subtype=subtype, dither=dither, clip=clip
-    )
+    target = Output(source, dst, **output)
     geometry = geometry or geometry_for(rate, source.samplerate)
-    stretcher = Stretcher(rate, geometry, source.channels, output.dtype, planner_effort)
+    stretcher = Stretcher(rate, geometry, source.channels, target.dtype, planner_effort)
     length = None if source.samples is None else round(source.samples / rate)
-    return output.write(_stretched(source, stretcher), length=length, latency=0, progress=progress)
+    return target.write(_stretched(source, stretcher), length=length, latency=0, progress=progress)
 
 
 def _stretched(source: Source, stretcher: Stretcher) -> Iterator[RealArray]:
