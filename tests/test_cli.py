@@ -103,6 +103,31 @@ def test_options_of_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert "note: lowered to 0.5" in capsys.readouterr().out
 
 
+GEOMETRY_OPTIONS = ["n-fft", "hop-length", "win-length", "window", "latency-ms", "synthesis"]
+JOB_OPTIONS = ["planner-effort", "subtype", "format", "dither", "clip", "overwrite", "quiet", "json"]
+DEVICE_OPTIONS = ["input", "output", "samplerate", "channels", "blocksize"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "options"),
+    [
+        ("process", [*GEOMETRY_OPTIONS, *JOB_OPTIONS]),
+        ("stretch", ["n-fft", "hop-length", *JOB_OPTIONS]),
+        ("live", [*DEVICE_OPTIONS, *GEOMETRY_OPTIONS]),
+        ("latency", [*DEVICE_OPTIONS, *GEOMETRY_OPTIONS]),
+        ("doctor", [*DEVICE_OPTIONS, *GEOMETRY_OPTIONS]),
+        ("info", GEOMETRY_OPTIONS),
+    ],
+)
+def test_verbs_share_their_options(
+    verb: str, options: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert rtstft(verb, "--help") == 0
+    words = capsys.readouterr().out.split()
+    assert [f"--{name}" for name in options if f"--{name}" not in words] == []
+
+
 def test_json_report_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert rtstft("process", "in.wav", "out.wav", "--json", "-c", "effects.py:half") == 0
     out, err = capsys.readouterr()

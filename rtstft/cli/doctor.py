@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rtstft.cli import live_options, options
+from rtstft.cli.grouped import grouped
 from rtstft.errors import RtstftError
 from rtstft.geometry import STFT
 from rtstft.live import Stream
@@ -15,35 +16,26 @@ from rtstft.loading import load_all
 from rtstft.types import ComplexArray
 
 
+@grouped
 def doctor(
-    input: live_options.Input = None,
-    output: live_options.Output = None,
-    samplerate: live_options.Samplerate = 48_000,
-    channels: live_options.Channels = 1,
-    blocksize: live_options.Blocksize = None,
+    *,
+    device: live_options.DeviceOptions,
     plugin: options.Plugins = None,
     seconds: Annotated[float, typer.Option(help="Length of each of the two timings.")] = 3.0,
-    n_fft: options.NFft = 1024,
-    hop_length: options.HopLength = None,
-    win_length: options.WinLength = None,
-    window: options.WindowName = None,
-    latency_ms: options.LatencyMs = None,
-    synthesis: options.SynthesisName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    transform: options.GeometryOptions,
+    as_json: options.AsJson = False,
 ) -> None:
     """Time this geometry and these callbacks here, try the device (exit code 1 if that fails), advise."""
     if not 0.1 <= seconds <= 600:
         raise typer.BadParameter(f"--seconds {seconds:g}, expected 0.1 to 600")
-    chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
-    geometry = chosen.geometry(samplerate)
+    samplerate = device.samplerate
+    geometry = transform.geometry(samplerate)
     callbacks = load_all(plugin or [])
     timings = [
-        check_up(callbacks, geometry, samplerate, channels, seconds=seconds, busy=busy)
+        check_up(callbacks, geometry, samplerate, device.channels, seconds=seconds, busy=busy)
         for busy in (False, True)
     ]
-    device, found, block = _try_device(
-        live_options.device(input), live_options.device(output), samplerate, channels, blocksize, geometry
-    )
+    state, found, block = _try_device(device, geometry)
     hop_s = geometry.hop_length / samplerate
     block_s = (block or geometry.hop_length) / samplerate
     quiet, crowded = timings
@@ -53,7 +45,7 @@ def doctor(
             "hop_ms": hop_s * 1e3,
             "alone": dataclasses.asdict(quiet),
             "busy": dataclasses.asdict(crowded),
-            "device": {"works": found, "blocksize": block, "text": device},
+            "device": {"works": found, "blocksize": block, "text": state},
             "headroom_s": {
                 "isolated": recommend_headroom(quiet, block_s),
                 "in_process": recommend_headroom(crowded, block_s),
@@ -72,29 +64,22 @@ def doctor(
         print(f"{name:<34}" + "".join(f"{share / hop_s:>8.0%}" for share in shares))
     print(f"{'longest garbage collection':<34}{crowded.gc_pause_max_s * 1e3:>8.1f} ms")
     print(f"{'thread priority':<34}{quiet.priority}")
-    print(f"{'device':<34}{device}\n")
+    print(f"{'device':<34}{state}\n")
     for sentence in advice:
         print(sentence)
     raise typer.Exit(0 if found else 1)
 
 
-def _try_device(
-    input: int | str | None,
-    output: int | str | None,
-    samplerate: float,
-    channels: int,
-    blocksize: int | None,
-    geometry: STFT,
-) -> tuple[str, bool, int | None]:
+def _try_device(device: live_options.DeviceOptions, geometry: STFT) -> tuple[str, bool, int | None]:
     """What a second of silence through the device tells; whether it works; its block length."""
     try:
         stream = Stream(
             _silence,
             geometry,
-            device=(input, output),
-            samplerate=samplerate,
-            channels=channels,
-            blocksize=blocksize,
+            device=device.pair,
+            samplerate=device.samplerate,
+            channels=device.channels,
+            blocksize=device.blocksize,
             headroom_s=0.1,
             on_overload="mute",
         )

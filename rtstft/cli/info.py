@@ -6,24 +6,22 @@ from typing import Annotated, Any
 import typer
 
 from rtstft.cli import options
+from rtstft.cli.grouped import grouped
 from rtstft.file.source import Source
 from rtstft.geometry import STFT
 
 _BLOCKSIZES = (32, 64, 128, 256, 512, 1024)
 
 
+@grouped
 def info(
     file: Annotated[
         str | None, typer.Argument(metavar="[FILE]", help="Sound file to describe as well.")
     ] = None,
-    n_fft: options.NFft = 1024,
-    hop_length: options.HopLength = None,
-    win_length: options.WinLength = None,
-    window: options.WindowName = None,
-    latency_ms: options.LatencyMs = None,
-    synthesis: options.SynthesisName = None,
+    *,
+    transform: options.GeometryOptions,
     samplerate: Annotated[float | None, typer.Option(help="In Hz; default FILE's, or 48000.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Describe a sound file and a geometry: sizes, bins, latency by block size, reconstruction."""
     if samplerate is not None and not 0 < samplerate < float("inf"):
@@ -34,9 +32,7 @@ def info(
             facts["file"] = _file_facts(source)
         samplerate = samplerate or source.samplerate
     rate = samplerate or 48_000.0
-    geometry = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis).geometry(
-        rate
-    )
+    geometry = transform.geometry(rate)
     facts["geometry"] = _geometry_facts(geometry, rate)
     if as_json:
         print(json.dumps(facts))

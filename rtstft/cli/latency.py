@@ -1,39 +1,29 @@
 """`rtstft latency`: the true round trip beside the budget."""
 
 import json
-from typing import Annotated
-
-import typer
 
 from rtstft.cli import live_options, options
+from rtstft.cli.grouped import grouped
 from rtstft.live.portaudio import PortAudioDuplex
 from rtstft.live.roundtrip import RoundTrip, measure
 from rtstft.live.settings import StreamSettings
 
 
+@grouped
 def latency(
-    input: live_options.Input = None,
-    output: live_options.Output = None,
-    samplerate: live_options.Samplerate = 48_000,
-    channels: live_options.Channels = 1,
-    blocksize: live_options.Blocksize = None,
+    *,
+    device: live_options.DeviceOptions,
     headroom_ms: live_options.HeadroomMs = 30.0,
-    n_fft: options.NFft = 1024,
-    hop_length: options.HopLength = None,
-    win_length: options.WinLength = None,
-    window: options.WindowName = None,
-    latency_ms: options.LatencyMs = None,
-    synthesis: options.SynthesisName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
+    transform: options.GeometryOptions,
+    as_json: options.AsJson = False,
 ) -> None:
     """Measure the round trip through a cable or a virtual loop from output to input (it plays noise)."""
-    chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
     settings = StreamSettings(
-        geometry=chosen.geometry(samplerate),
-        device=(live_options.device(input), live_options.device(output)),
-        samplerate=samplerate,
-        channels=channels,
-        blocksize=blocksize,
+        geometry=transform.geometry(device.samplerate),
+        device=device.pair,
+        samplerate=device.samplerate,
+        channels=device.channels,
+        blocksize=device.blocksize,
         headroom_s=headroom_ms / 1000,
     )
     found = measure(settings, PortAudioDuplex())

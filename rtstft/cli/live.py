@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rtstft.cli import live_options, options
+from rtstft.cli.grouped import grouped
 from rtstft.errors import StreamError
 from rtstft.live import Stream, portaudio
 from rtstft.live.engine import OnError, OnOverload
@@ -31,12 +32,10 @@ _BUILT_IN = re.compile(
 _NOT_HEARD = re.compile(r"head(phone|set)|hdmi|displayport|usb|line", re.IGNORECASE)
 
 
+@grouped
 def live(
-    input: live_options.Input = None,
-    output: live_options.Output = None,
-    samplerate: live_options.Samplerate = 48_000,
-    channels: live_options.Channels = 1,
-    blocksize: live_options.Blocksize = None,
+    *,
+    device: live_options.DeviceOptions,
     headroom_ms: live_options.HeadroomMs = 30.0,
     plugin: options.Plugins = None,
     aux: options.Aux = None,
@@ -65,28 +64,21 @@ def live(
     yes: Annotated[
         bool, typer.Option("--yes", help="Built-in microphone to built-in loudspeaker: really.")
     ] = False,
-    n_fft: options.NFft = 1024,
-    hop_length: options.HopLength = None,
-    win_length: options.WinLength = None,
-    window: options.WindowName = None,
-    latency_ms: options.LatencyMs = None,
-    synthesis: options.SynthesisName = None,
+    transform: options.GeometryOptions,
     as_json: Annotated[bool, typer.Option("--json", help="One line of statistics a second.")] = False,
 ) -> None:
     """Process live: microphone to callbacks to loudspeaker, until Ctrl-C."""
     if duration is not None and not duration > 0:
         raise typer.BadParameter(f"--duration {duration:g}, expected seconds, more than 0")
-    devices = live_options.device(input), live_options.device(output)
     if not (yes or source or no_output):
-        _refuse_feedback(devices)
-    chosen = options.GeometryOptions(n_fft, hop_length, win_length, window, latency_ms, synthesis)
+        _refuse_feedback(device.pair)
     stream = Stream(
         plugin or [],
-        chosen.geometry(samplerate),
-        device=devices,
-        samplerate=samplerate,
-        channels=channels,
-        blocksize=blocksize,
+        transform.geometry(device.samplerate),
+        device=device.pair,
+        samplerate=device.samplerate,
+        channels=device.channels,
+        blocksize=device.blocksize,
         headroom_s=headroom_ms / 1000,
         isolate=isolate,
         on_overload=on_overload,
@@ -109,7 +101,7 @@ def live(
     if not as_json:
         stats = stream.stats
         print(
-            f"{stats.samples_in / samplerate:.1f} s, {stats.frames} frames, {stats.xruns} xruns, "
+            f"{stats.samples_in / device.samplerate:.1f} s, {stats.frames} frames, {stats.xruns} xruns, "
             f"{stats.dropped} samples dropped, {stats.callback_errors} callback errors"
         )
 

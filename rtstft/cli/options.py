@@ -7,41 +7,12 @@ import typer
 
 from rtstft.errors import FileError, GeometryError
 from rtstft.fftw import Effort
+from rtstft.file.output import OutputOptions
 from rtstft.file.pcm import Clip
 from rtstft.geometry import STFT
 from rtstft.windows import WindowSpec
 
 _PANEL = "Geometry"
-NFft: TypeAlias = Annotated[
-    int, typer.Option("--n-fft", help="DFT length in samples.", rich_help_panel=_PANEL)
-]
-HopLength: TypeAlias = Annotated[
-    int | None,
-    typer.Option("--hop-length", help="Samples between frames; default a quarter.", rich_help_panel=_PANEL),
-]
-WinLength: TypeAlias = Annotated[
-    int | None,
-    typer.Option("--win-length", help="Window length in samples; default n-fft.", rich_help_panel=_PANEL),
-]
-WindowName: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--window", help="Name, name:parameter, name:symmetric; default hann.", rich_help_panel=_PANEL
-    ),
-]
-LatencyMs: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        "--latency-ms",
-        help="Low-delay window pair within this latency, instead of --hop-length, --win-length, --window.",
-        rich_help_panel=_PANEL,
-    ),
-]
-SynthesisName: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--synthesis", help="dual, same, ola; default dual.", rich_help_panel=_PANEL),
-]
-
 
 Plugins: TypeAlias = Annotated[
     list[str] | None,
@@ -55,7 +26,6 @@ Plugins: TypeAlias = Annotated[
         "run in this order.",
     ),
 ]
-
 Aux: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
@@ -64,37 +34,51 @@ Aux: TypeAlias = Annotated[
         "number of further channels of the device.",
     ),
 ]
-
 InFile: TypeAlias = Annotated[
     str, typer.Argument(metavar="IN", help="Sound file, or - for WAV or AU on standard input.")
 ]
 OutFile: TypeAlias = Annotated[
     str, typer.Argument(metavar="OUT", help="File to write, or - for standard output.")
 ]
-PlannerEffort: TypeAlias = Annotated[Effort, typer.Option(help="How long FFTW may look for a fast plan.")]
-Subtype: TypeAlias = Annotated[str | None, typer.Option(help="Sample format, such as PCM_24; default as IN.")]
-Format: TypeAlias = Annotated[
-    str | None, typer.Option(help="Container, such as FLAC; default by OUT's name, or as IN.")
-]
-DitherFlag: TypeAlias = Annotated[bool, typer.Option("--dither", help="Triangular dither before rounding.")]
-ClipChoice: TypeAlias = Annotated[
-    Clip, typer.Option(help="Samples beyond full scale: limit and count, refuse, or lower all.")
-]
-Overwrite: TypeAlias = Annotated[bool, typer.Option("--overwrite", help="Replace an existing OUT.")]
-Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")]
-AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="The report as one line of JSON.")]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="One line of JSON.")]
 
 
 @dataclass(frozen=True)
 class GeometryOptions:
-    """The six options above, as they were given."""
+    """What describes a geometry."""
 
-    n_fft: int
-    hop_length: int | None
-    win_length: int | None
-    window: str | None
-    latency_ms: float | None
-    synthesis: str | None
+    n_fft: Annotated[int, typer.Option("--n-fft", help="DFT length in samples.", rich_help_panel=_PANEL)] = (
+        1024
+    )
+    hop_length: Annotated[
+        int | None,
+        typer.Option(
+            "--hop-length", help="Samples between frames; default a quarter.", rich_help_panel=_PANEL
+        ),
+    ] = None
+    win_length: Annotated[
+        int | None,
+        typer.Option("--win-length", help="Window length in samples; default n-fft.", rich_help_panel=_PANEL),
+    ] = None
+    window: Annotated[
+        str | None,
+        typer.Option(
+            "--window", help="Name, name:parameter, name:symmetric; default hann.", rich_help_panel=_PANEL
+        ),
+    ] = None
+    latency_ms: Annotated[
+        float | None,
+        typer.Option(
+            "--latency-ms",
+            help="Low-delay window pair within this latency, instead of --hop-length, --win-length, "
+            "--window.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    synthesis: Annotated[
+        str | None,
+        typer.Option("--synthesis", help="dual, same, ola; default dual.", rich_help_panel=_PANEL),
+    ] = None
 
     def geometry(self, samplerate: float) -> STFT:
         """The geometry described; GeometryError if the options contradict each other."""
@@ -110,6 +94,37 @@ class GeometryOptions:
                 "leave out --hop-length, --win-length, --window and --synthesis"
             )
         return STFT.for_latency(self.latency_ms / 1000, samplerate, n_fft=self.n_fft)
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """How a sound file is written, and what is told of that."""
+
+    planner_effort: Annotated[Effort, typer.Option(help="How long FFTW may look for a fast plan.")] = (
+        "estimate"
+    )
+    subtype: Annotated[str | None, typer.Option(help="Sample format, such as PCM_24; default as IN.")] = None
+    format: Annotated[
+        str | None, typer.Option(help="Container, such as FLAC; default by OUT's name, or as IN.")
+    ] = None
+    dither: Annotated[bool, typer.Option("--dither", help="Triangular dither before rounding.")] = False
+    clip: Annotated[
+        Clip, typer.Option(help="Samples beyond full scale: limit and count, refuse, or lower all.")
+    ] = "count"
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing OUT.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar, no summary.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="The report as one line of JSON.")] = False
+
+    @property
+    def output(self) -> OutputOptions:
+        """What becomes of the samples."""
+        return {
+            "subtype": self.subtype,
+            "format": self.format,
+            "dither": "tpdf" if self.dither else None,
+            "clip": self.clip,
+            "overwrite": self.overwrite,
+        }
 
 
 def parse_window(text: str) -> WindowSpec:

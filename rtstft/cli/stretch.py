@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from rtstft.cli import options
+from rtstft.cli.grouped import grouped
 from rtstft.cli.reporting import progress_bar, show_report
 from rtstft.file.source import Source
 from rtstft.file.stretch import stretch_source
@@ -12,6 +13,7 @@ from rtstft.geometry import STFT
 from rtstft.stretch import check_rate, geometry_for
 
 
+@grouped
 def stretch(
     source: options.InFile,
     target: options.OutFile,
@@ -23,30 +25,20 @@ def stretch(
         int | None,
         typer.Option("--hop-length", help="Samples between frames of OUT; default a quarter or less."),
     ] = None,
-    planner_effort: options.PlannerEffort = "estimate",
-    subtype: options.Subtype = None,
-    format: options.Format = None,
-    dither: options.DitherFlag = False,
-    clip: options.ClipChoice = "count",
-    overwrite: options.Overwrite = False,
-    quiet: options.Quiet = False,
-    as_json: options.AsJson = False,
+    *,
+    job: options.JobOptions,
 ) -> None:
     """Make a sound file faster or slower, its pitch unchanged; OUT has round(samples / rate) samples."""
     check_rate(rate)
-    with Source(source) as opened, progress_bar(hidden=quiet or as_json) as progress:
+    with Source(source) as opened, progress_bar(hidden=job.quiet or job.as_json) as progress:
         usual = geometry_for(rate, opened.samplerate, n_fft)
         report = stretch_source(
             opened,
             target,
             rate,
             STFT(usual.n_fft, usual.hop_length if hop_length is None else hop_length),
-            overwrite=overwrite,
-            format=format,
-            subtype=subtype,
-            dither="tpdf" if dither else None,
-            clip=clip,
-            planner_effort=planner_effort,
+            planner_effort=job.planner_effort,
             progress=progress,
+            **job.output,
         )
-    show_report(report, target, quiet=quiet, as_json=as_json)
+    show_report(report, target, quiet=job.quiet, as_json=job.as_json)
