@@ -67,7 +67,7 @@ class ConditioningWarning(UserWarning):
 
 
 class PluginWarning(UserWarning):
-    """A callback put into a Chain failed in its first frames; the one before it, or none, goes on."""
+    """A plugin that is not used as asked: it failed in its first frames in a Chain, or shares its name."""
 
 
 class ResponseWarning(UserWarning):

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -11,7 +12,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from rtstft.errors import CallbackError
+from rtstft.errors import CallbackError, PluginWarning
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -21,14 +22,13 @@ _OURS = "_rtstft_callback_"  # modules made of files
 
 
 def registered() -> "dict[str, EntryPoint]":
-    """Registered plugins by name; of two of the same name, the one that comes with rtstft."""
-    from importlib.metadata import entry_points  # takes half as long to import as numpy
+    """Registered plugins by name; of several of the same name, the one that is taken."""
+    return {name: entries[0] for name, entries in _offers().items()}
 
-    found: dict[str, EntryPoint] = {}
-    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        if entry.name not in found or entry.value.startswith("rtstft."):
-            found[entry.name] = entry
-    return found
+
+def ambiguous() -> dict[str, str]:
+    """For each name that several distributions have registered: which have, and which one is taken."""
+    return {name: _rivals(name, entries) for name, entries in _offers().items() if len(entries) > 1}
 
 
 def find(place: str) -> Any:
@@ -103,19 +103,46 @@ def _is_importable(module: str) -> bool:
         return False
 
 
+def _offers() -> "dict[str, list[EntryPoint]]":
+    """Registered plugins by name, those first that are taken: rtstft's own, then as the path has them."""
+    from importlib.metadata import entry_points  # takes half as long to import as numpy
+
+    offers: dict[str, list[EntryPoint]] = {}
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: (entry.name, not _is_ours(entry))):
+        entries = offers.setdefault(entry.name, [])
+        if entry.value not in [other.value for other in entries]:
+            entries.append(entry)
+    return offers
+
+
+def _is_ours(entry: "EntryPoint") -> bool:
+    return entry.value.startswith("rtstft.")
+
+
+def _rivals(name: str, entries: "list[EntryPoint]") -> str:
+    by = [
+        f"{entry.dist.name if entry.dist else 'an unknown distribution'} ({entry.value})" for entry in entries
+    ]
+    others = " or ".join(entry.value for entry in entries[1:])
+    return f"plugin {name!r} is of {' and of '.join(by)}: the first is taken; name the other by {others}"
+
+
 def _registered(name: str) -> Any:
-    entries = registered()
-    if name not in entries:
-        known = ", ".join(entries) or "none"
+    offers = _offers()
+    if name not in offers:
+        known = ", ".join(offers) or "none"
         raise CallbackError(
             f"there is no plugin {name!r}; there are {known} (what is not registered is named by its place: "
             f"file.py:name or package.module:name)"
         )
+    entry = offers[name][0]
+    if len(offers[name]) > 1:
+        warnings.warn(PluginWarning(_rivals(name, offers[name])), stacklevel=4)  # of who calls plugin or load
     try:
-        return entries[name].load()
+        return entry.load()
     except Exception as error:
         raise CallbackError(
-            f"plugin {name!r}: {entries[name].value} raised {type(error).__name__}: {error}"
+            f"plugin {name!r}: {entry.value} raised {type(error).__name__}: {error}"
         ) from error
 
 

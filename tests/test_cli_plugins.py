@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -243,7 +244,7 @@ def test_broken_plugins_of_others_are_listed_with_what_is_wrong(
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
-        "[rtstft.plugins]\nzap = nowhere:Zap\nzip = fx:Needy\nzoom = fx:Add\n"
+        "[rtstft.plugins]\nzap = nowhere:Zap\nzip = fx:Needy\nzoom = fx:Add\ngain = fx:Add\n"
     )
     monkeypatch.setattr(sys, "path", [str(info.parent), str(command_folder), *sys.path])
     assert rtstft("plugins", "--json") == 0
@@ -251,12 +252,20 @@ def test_broken_plugins_of_others_are_listed_with_what_is_wrong(
     assert "ModuleNotFoundError" in found["zap"]["error"]
     assert "TypeError" in found["zip"]["error"]
     assert found["zoom"]["summary"] == "Adds to the first bin."
-    assert "gain" in found
+    assert found["gain"]["class"] == "rtstft.plugins.gain:Gain"
+    doubt = found["gain"]["warning"]
+    assert doubt.startswith("plugin 'gain' is of rtstft (rtstft.plugins.gain:Gain) and of other (fx:Add)")
+    assert [name for name in found if "warning" in found[name]] == ["gain"]
     monkeypatch.setenv("COLUMNS", "200")
     assert rtstft("plugins") == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert (out.count(f"warning: {doubt}"), err) == (1, "")
     assert "ModuleNotFoundError" in out
     assert "[/as] [it] is" in out
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert rtstft("process", "in.wav", "out.wav", "-p", "gain", "-q") == 0
+    assert capsys.readouterr().err == f"rtstft: warning: {doubt}\n"
 
 
 @pytest.mark.parametrize(

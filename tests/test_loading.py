@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rtstft
-from rtstft import CallbackError, Chain, Param, ParameterError, Plugin, save_preset
+from rtstft import CallbackError, Chain, Param, ParameterError, Plugin, PluginWarning, save_preset
 from rtstft.loading import is_preset, load, load_all, reload, source_of, spec_of, split
-from rtstft.places import registered
+from rtstft.places import ambiguous, registered
 from rtstft.plugins.convolve import Convolve
 from rtstft.plugins.eq import Eq
 from rtstft.plugins.gain import Gain
@@ -227,11 +227,41 @@ def test_plugin_of_another_distribution_is_found(distribution: Callable[[str], N
         load("zab")
 
 
-def test_of_two_of_one_name_ours_wins(distribution: Callable[[str], None]) -> None:
-    distribution("gain = other_fx:Fx")
-    assert isinstance(load("gain"), Gain)
+def test_of_two_of_one_name_ours_wins_and_both_are_named(distribution: Callable[[str], None]) -> None:
+    distribution("gain = other_fx:Fx\nzap = other_fx:Fx")
+    says = (
+        r"plugin 'gain' is of rtstft \(rtstft.plugins.gain:Gain\) and of other-fx \(other_fx:Fx\): "
+        r"the first is taken; name the other by other_fx:Fx"
+    )
+    attempts: list[Callable[[], object]] = [
+        lambda: load("gain:gain_db=3"),
+        lambda: load("gain"),
+        lambda: rtstft.plugin("gain"),
+    ]
+    for attempt in attempts:
+        with pytest.warns(PluginWarning, match=says) as caught:
+            assert isinstance(attempt(), Gain)
+        assert len(caught) == 1
+    assert list(ambiguous()) == ["gain"]
+    # What is not in doubt goes on without a word; warnings are errors here.
     assert spec_of(Gain()) == "gain"
-    assert spec_of(load("other_fx:Fx")) == "other_fx:Fx"
+    assert spec_of(load("other_fx:Fx")) == "zap"
+    load("zap")
+    load("blur")
+
+
+def test_of_two_others_of_one_name_the_first_on_the_path_is_taken(
+    distribution: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distribution("zap = other_fx:Fx\nsame = other_fx:Fx")
+    info = tmp_path / "later" / "third_fx-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third-fx\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[rtstft.plugins]\nzap = other_fx:half\nsame = other_fx:Fx\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(info.parent)])
+    with pytest.warns(PluginWarning, match=r"of other-fx \(other_fx:Fx\) and of third-fx \(other_fx:half\)"):
+        assert type(load("zap")).__name__ == "Fx"
+    load("same")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import itertools
 import json
 import keyword
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-from rtstft.errors import CallbackError, FileError
+from rtstft.errors import CallbackError, FileError, PluginWarning
 from rtstft.loading import plugin
-from rtstft.places import place_in_file, registered
+from rtstft.places import ambiguous, place_in_file, registered
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,7 +45,8 @@ def plugins(context: typer.Context, as_json: AsJson = False) -> None:
     if context.invoked_subcommand is not None:
         context.obj = as_json
         return
-    found = [_listed(name) for name in registered()]
+    doubts = ambiguous()
+    found = [_listed(name, doubts.get(name)) for name in registered()]
     if as_json:
         print(json.dumps(found))
     else:
@@ -92,11 +94,15 @@ def new(
     print(f"wrote {path} and {test}. Try it: rtstft live --plugin {path}:{kind}:amount=0.5 --watch")
 
 
-def _listed(name: str) -> dict[str, Any]:
-    try:
-        return _described(name)
-    except CallbackError as error:
-        return {"name": name, "error": str(error)}
+def _listed(name: str, doubt: str | None) -> dict[str, Any]:
+    """What is listed under a name; with `doubt`, which is said here and not on standard error as well."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)
+        try:
+            entry = _described(name)
+        except CallbackError as error:
+            entry = {"name": name, "error": str(error)}
+    return {**entry, "warning": doubt} if doubt else entry
 
 
 def _described(name: str) -> dict[str, Any]:
@@ -121,6 +127,8 @@ def _print_all(found: list[dict[str, Any]]) -> None:
     for entry in found:
         summary = entry.get("summary", entry.get("error", ""))
         console.print(Text.assemble((entry["name"], "bold"), f"  {summary}"))
+        if "warning" in entry:
+            console.print(Text(f"    warning: {entry['warning']}"))
         own = [param for param in entry.get("parameters", ()) if param["name"] not in ("mix", "bypass")]
         rows = [(param["name"], _shown(param["default"]), _range(param), param["doc"]) for param in own]
         console.print(Padding(_table(_aux_rows(entry.get("aux", ())), rows), (0, 0, 1, 4)))
