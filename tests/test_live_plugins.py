@@ -311,6 +311,50 @@ def test_further_channels_and_files_are_auxiliary_inputs(headroom_s: float) -> N
             assert stream.stats.callback_errors == 0
 
 
+class Distance(Plugin):
+    """Keeps how far it is from an auxiliary input, and how loud it was."""
+
+    aux = ("voice",)
+    loudest = largest = 0.0
+
+    def process(self, frame: Any, info: Any, aux: Any) -> None:  # noqa: ARG002
+        self.loudest = max(self.loudest, float(np.abs(frame).max()))
+        self.largest = max(self.largest, float(np.abs(frame - aux["voice"]).max()))
+
+
+def test_source_and_auxiliary_input_stay_together_when_the_device_comes_back() -> None:
+    fake = FakeDuplex(blocksize=BLOCK)
+    x = np.random.default_rng(0).standard_normal((3 * RATE, 1)).astype(np.float32)
+    heard: list[np.ndarray[Any, Any]] = []
+    plugin = Distance()
+    with Stream(
+        [plugin, lambda frame: heard.append(frame.copy())],
+        GEOMETRY,
+        samplerate=RATE,
+        headroom_s=0.01,
+        source=x,
+        aux={"voice": x},
+        reconnect=True,
+        duplex=fake,
+    ) as stream:
+        player = Player(stream, fake)
+        player.play(20)
+        processed = stream.stats.samples_in
+        before = len(heard)
+        fake.unplug()
+        fake.plug()
+        while stream.stats.restarts == 0:  # it looks again every quarter of a second
+            stream.wait(0.01)
+        plugin.loudest = 0.0
+        player.play(20)
+    assert plugin.loudest > 1
+    assert plugin.largest == 0
+    # It goes on with the sample that comes after the last one processed.
+    expected = GEOMETRY.stft(x[processed:, 0])
+    again = [frame[0] for frame in heard[before:]][:10]
+    assert np.allclose(again, expected[: len(again)], atol=1e-4)
+
+
 def test_facts_are_there_while_the_row_changes() -> None:
     fake = FakeDuplex(blocksize=BLOCK)
     with Stream(["gain", Halved()], GEOMETRY, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream:

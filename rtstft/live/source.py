@@ -75,6 +75,13 @@ class SampleSource:
             self._rest = self._rest[len(part) :]
         out[done:] = 0
 
+    def take_back(self, samples: Samples) -> None:
+        """The last `samples` given, which nobody used, are to be given once more."""
+        if len(samples):
+            self._rest = np.concatenate([samples, self._rest])
+            self.given -= len(samples)
+            self.ended = False
+
     def close(self) -> None:
         """Closes the file."""
         if self._file is not None:
