@@ -227,6 +227,10 @@ def test_row_is_edited_while_it_plays() -> None:
         assert np.allclose(player.play(20), 0.1, atol=1e-5)
         stream.insert(0, "gain:gain_db=-6.0206")
         assert np.allclose(player.play(40), 0.05, atol=1e-5)
+        stream.append("gain:gain_db=6.0206")
+        assert np.allclose(player.play(40), 0.1, atol=1e-5)
+        stream.remove(2)
+        assert np.allclose(player.play(40), 0.05, atol=1e-5)
         stream.replace(1, "gain:gain_db=0")
         assert np.allclose(player.play(40), 0.5, atol=1e-5)
         stream.reorder([1, 0])
@@ -235,6 +239,53 @@ def test_row_is_edited_while_it_plays() -> None:
         stream.remove(1)
         assert np.allclose(player.play(40), 1, atol=1e-5)
         assert stream.stats.callback_errors == 0
+
+
+class Plain:
+    """No Plugin, and with an attribute of its own."""
+
+    depth = 1.0
+
+    def process(self, frame: Any) -> None:
+        """Lets it pass."""
+
+
+def test_parameters_follow_a_course_of_the_streams_time() -> None:
+    fake = FakeDuplex(blocksize=BLOCK)
+    row: list[Any] = ["gain", "gain", Halved(), Plain()]
+    with Stream(row, GEOMETRY, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream:
+        stream.automate("gain_db", [(0, -20.0)], plugin=1)
+        player = Player(stream, fake)
+        assert np.allclose(player.play(60), 0.05, atol=1e-5)
+        stream.automate("gain_db", None, plugin=1)
+        stream.set(1, gain_db=0.0)
+        assert np.allclose(player.play(60), 0.5, atol=1e-5)
+        with pytest.raises(StreamError, match="several callbacks"):
+            stream.automate("gain_db", [(0, -20.0)])
+        with pytest.raises(ParameterError, match="expected a number"):
+            stream.automate("gain_db", [(0, "loud")], plugin=0)
+        with pytest.raises(ParameterError, match="Gain has no parameter 'lookahead'"):
+            stream.automate("lookahead", [(0, 2)], plugin=0)
+        with pytest.raises(StreamError, match=r"Plain\.depth is no parameter"):
+            stream.automate("depth", [(0, 2)])
+    with pytest.raises(StreamError, match="closed"):
+        stream.automate("gain_db", None, plugin=0)
+
+
+class Sent(FakeDuplex):
+    """Arrives in another process as one that nobody drives."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FakeDuplex, ((0, 0), BLOCK)
+
+
+def test_isolated_stream_is_automated_by_what_can_be_sent() -> None:
+    with Stream("gain", GEOMETRY, samplerate=RATE, isolate=True, duplex=Sent()) as stream:
+        stream.automate("gain_db", [(0, -20.0), (1, 0.0)])
+        with pytest.raises(ParameterError, match="expected a number"):
+            stream.automate("gain_db", [(0, "loud")])
+        with pytest.raises(StreamError, match="cannot be sent"):
+            stream.automate("gain_db", lambda _: -20.0)
 
 
 class Voice(Plugin):
