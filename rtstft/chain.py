@@ -100,7 +100,11 @@ class Chain(MutableSequence[Callback]):
         del self[:]
 
     def reorder(self, order: Iterable[int]) -> None:
-        """Puts the callbacks into another order, named by their present indexes, each once."""
+        """Puts the callbacks into another order, named by their present indexes, each once.
+
+        From one frame to the next, which the windows crossfade. Where one moves past another that looks
+        ahead, the frames which that holds back pass the first twice, or not at all.
+        """
         indexes = list(order)
         with self._editing() as items:
             if sorted(indexes) != list(range(len(items))):

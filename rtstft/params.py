@@ -178,7 +178,7 @@ class Values:
         owner: the plugin's class.
 
     Attributes:
-        in_use: a plugin with these values has been prepared; fixed ones are settled.
+        user: whoever prepared the plugin last, or None; from then on, fixed values are settled.
     """
 
     def __init__(self, owner: type[Declares]) -> None:
@@ -192,7 +192,7 @@ class Values:
         self._pending = False
         self._thread: int | None = None
         self._lock = threading.Lock()  # of those who automate
-        self.in_use = False
+        self.user: object | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {"owner": self._owner, "set": dict(self._set), "curves": self._curves}
@@ -217,7 +217,7 @@ class Values:
         checked = {name: self._params[name].check(value) for name, value in values.items()}
         for name, value in checked.items():
             param = self._params[name]
-            if param.fixed and self.in_use and value != self._set[name]:
+            if param.fixed and self.user is not None and value != self._set[name]:
                 raise ParameterError(
                     f"{param.owner}.{name} is fixed once the plugin is prepared: make another plugin with "
                     f"{name}={value!r}"

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, TypeAlias
 
@@ -67,6 +68,8 @@ class Plugin:
 
         gate = Gate(threshold_db=-40)
 
+    A plugin keeps the state of one signal: every Processor and stream needs an instance of its own.
+
     Raises:
         ParameterError: no such parameter, or a value that it does not take.
     """
@@ -115,6 +118,12 @@ class Plugin:
 
     def __init__(self, **params: Any) -> None:
         self.set(**params)
+
+    def __copy__(self) -> Self:
+        """A plugin with parameters of its own, which are set as these are."""
+        twin: Self = Plugin.__new__(type(self))
+        vars(twin).update(vars(self), parameter_values=copy(self.parameter_values))
+        return twin
 
     def set(self, **params: Any) -> None:
         """Sets parameters by name: all of them, or, if one cannot be, none."""

@@ -54,7 +54,7 @@ class Row:
         self._wrap = wrap
         self._after = list(after)
         self._lock = threading.Lock()
-        self._plans: deque[list[Stage]] = deque()
+        self._plans: deque[list[Stage]] = deque(maxlen=1)
         self.rejected: deque[PluginError] = deque()
         flat = _flatten(self._root)
         refuse_twins(flat)
@@ -91,7 +91,7 @@ class Row:
     def step(self, index: int) -> list[Call]:
         """Changes the row as planned, before frame `index`; gives what is to be called on it."""
         self.changing = False
-        while self._plans:
+        if self._plans:
             planned = self._plans.popleft()
             for stage in planned:
                 if stage not in self.stages:
@@ -137,11 +137,12 @@ class Row:
             elif stage.callback is not callback:
                 stage.replace(callback, partial(self._judged, stage, callback))
         # Stages without a callback stay behind those that they stood behind, as fade or as delay.
-        for place, stage in enumerate(planned):
+        staying = [stage for stage in planned if stage in row or stage.lookahead or not stage.unheard]
+        for place, stage in enumerate(staying):
             if stage not in row:
                 if stage.callback is not let_pass:
                     stage.replace(let_pass)
-                row.insert(row.index(planned[place - 1]) + 1 if place else 0, stage)
+                row.insert(row.index(staying[place - 1]) + 1 if place else 0, stage)
         self._announce(row)
 
     def _judged(self, stage: Stage, callback: Callback, error: PluginError | None) -> None:
@@ -177,7 +178,9 @@ def _match(wanted: list[Callback], planned: list[Stage]) -> list[Stage | None]:
                     places[place] = stage
                     free.remove(stage)
     for callback, stage in zip(wanted, places):
-        if stage is None and hasattr(callback, "process") and any(old.holds(callback) for old in planned):
+        if stage is not None or not hasattr(callback, "process"):
+            continue
+        if any(old.holds(callback) and not old.let_go() for old in planned):
             raise ParameterError(
                 f"{name_of(callback)} still fades out at another place: try again in a moment, use "
                 f"reorder, or another instance"

@@ -118,8 +118,9 @@ class Runner:
         if self._values is not None:
             self._values.prepare(context.hop_s)
         self._guarded("prepare", context)
+        self._mark = object()
         if self._values is not None:
-            self._values.in_use = True
+            self._values.user = self._mark
         self.lookahead: int = getattr(callback, "lookahead", 0)
         if not isinstance(self.lookahead, int) or self.lookahead < 0:
             raise PluginError(
@@ -143,6 +144,10 @@ class Runner:
         values = self._values
         if values is None:
             return self._call(frame, index, aux)
+        if values.user is not self._mark:
+            raise BadFrameError(
+                "has been prepared for another Processor or stream since, expected an instance for each"
+            )
         dry = self._dry.push(frame) if self.lookahead else None
         try:
             if values.begin_frame(self._time_of(index)):

@@ -1,5 +1,6 @@
 """Stage: a callback's place in the row, where it can be exchanged while frames pass."""
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -20,8 +21,9 @@ class Stage:
     """Calls one callback on every frame: `call(frame)`, changed in place or returned.
 
     `replace` exchanges the callback: the new one runs beside the old on copies of the frames, and is
-    faded in if its first frames were good. The delay stays the same. Going back to one that is still
-    there turns the fade round.
+    faded in if its first frames were good. Before the stage's first frame there is nothing to fade:
+    the new one is heard at once, and the old one stays beside it for as long. The delay stays the same.
+    Going back to one that is still there turns the fade round.
 
     Args:
         callback: what to call; `let_pass` for an empty stage.
@@ -57,6 +59,7 @@ class Stage:
         self.lookahead = runner.lookahead
         self._current = _Occupant(runner, self.lookahead, context)
         self._candidates: deque[tuple[_Occupant, Outcome | None]] = deque()
+        self._adopting = threading.Lock()
         self.start(0)
         self._delay = -1
         self.place(delay)
@@ -74,6 +77,11 @@ class Stage:
     def settled(self) -> bool:
         """No exchange is under way."""
         return not self._candidates
+
+    @property
+    def unheard(self) -> bool:
+        """No frame has passed since the start."""
+        return self._index == self.started
 
     @property
     def over(self) -> bool:
@@ -98,7 +106,7 @@ class Stage:
             callback: `let_pass` empties the stage; its delay stays.
             outcome: called once, by the thread that runs the frames: with None, when the new one has
                 been faded in or was given up, or with the error of its first frames, and then the old
-                one stays.
+                one stays; not at all, if another one came before a frame did.
 
         Raises:
             PluginError: it cannot be prepared, or its lookahead is more than the stage's delay.
@@ -133,14 +141,22 @@ class Stage:
         self._index += 1
         self._delayed_aux()
 
+    def let_go(self) -> bool:
+        """Holds nothing but the newest, if no frame has passed; or else returns False."""
+        with self._adopting:
+            while self._candidates and self.unheard:
+                self._adopt()
+        return self.settled
+
     def reset(self) -> None:
-        """Back to the state after `prepare`."""
-        while self._candidates:
-            self._adopt()
+        """Back to the state after `prepare`; a new callback is still to show its first frames."""
+        self._keep_newest()
         self.start(0)
         for delay in self._aux_delays.values():
             delay.reset()
         self._current.reset()
+        for occupant, _ in self._candidates:
+            occupant.reset()
 
     def forget(self) -> None:
         """Resets the plugin, in the middle of a stream."""
@@ -151,7 +167,8 @@ class Stage:
         self._index += 1
         aux = self._delayed_aux()
         if self._candidates:
-            return self._exchange(frame, index, aux)
+            with self._adopting:
+                return self._call_again(frame, index, aux)
         return self._current.run(frame, index, aux)
 
     def _delayed_aux(self) -> Aux:
@@ -161,17 +178,16 @@ class Stage:
 
     def _exchange(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
         """A frame through the old and the new."""
-        if self._index == 1:  # nothing has been heard of the old one yet
-            while self._candidates:
-                self._adopt()
-            return self._current.run(frame, index, aux)
+        at_once = self._index == 1  # nothing has been heard of the old one yet
+        if at_once:
+            self._keep_newest()
         candidate, outcome = self._candidates[0]
         if candidate is self._current:  # back again, from one that did not stay
             self._adopt()
             return self._call_again(frame, index, aux)
         back = len(self._candidates) > 1 and self._candidates[1][0] is self._current
         try:
-            candidate.audition(frame, index, aux, back=back)
+            candidate.audition(frame, index, aux, back=back, at_once=at_once)
         except Exception as error:
             self._candidates.popleft()
             if self.callback is candidate.callback:
@@ -188,7 +204,7 @@ class Stage:
         if result is not None and result is not frame:
             store(result, frame)
         candidate.fade_over(frame)
-        if candidate.weight >= 1:
+        if candidate.accepted:
             self._adopt()
         elif back and candidate.weight <= 0:
             self._candidates.popleft()
@@ -205,6 +221,14 @@ class Stage:
     def _await(self, occupant: "_Occupant", outcome: Outcome | None) -> None:
         self.callback = occupant.callback
         self._candidates.append((occupant, outcome))
+        with self._adopting:
+            if self.unheard:
+                self._keep_newest()
+
+    def _keep_newest(self) -> None:
+        """Forgets candidates that nobody is going to hear."""
+        while len(self._candidates) > 1:
+            self._candidates.popleft()
 
     def _adopt(self) -> None:
         occupant, outcome = self._candidates[0]
@@ -236,8 +260,13 @@ class _Occupant:
         self._output = np.zeros(shape, context.complex_dtype)
         self._audition = delay + _PROBATION_FRAMES
         self._fade = fade_frames(context)
-        self._frames = 0
-        self._entered = False  # it has seen a frame
+        self._frames = 0  # towards its full weight
+        self._seen = 0
+
+    @property
+    def accepted(self) -> bool:
+        """It has full weight, and has shown its first frames."""
+        return self.weight >= 1 and self._seen >= self._audition
 
     def run(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
         if self._padding is None:
@@ -251,13 +280,15 @@ class _Occupant:
         frame[...] = late
         return None
 
-    def audition(self, frame: ComplexArray, index: int, aux: Aux, *, back: bool) -> None:
+    def audition(self, frame: ComplexArray, index: int, aux: Aux, *, back: bool, at_once: bool) -> None:
         """Runs on a copy of `frame`, and gets a greater weight, or a smaller one. Raises what it raises."""
         if self.retired:
             self._start_again()
-        elif not self._entered:
+        elif not self._seen:
             self.runner.enter(index)
-        self._entered = True
+        if at_once:
+            self._frames = self._audition + self._fade
+        self._seen += 1
         output = self._output
         output[...] = frame
         result = self.run(output, index, aux)
@@ -265,26 +296,30 @@ class _Occupant:
             store(result, output)
         if not np.isfinite(output).all():
             raise NotFiniteError
-        self._frames += -1 if back else 1
-        self.weight = min(1.0, max(0, self._frames - self._audition) / self._fade)
+        self._frames = min(self._frames + (-1 if back else 1), self._audition + self._fade)
+        self.weight = max(0, self._frames - self._audition) / self._fade
 
     def fade_over(self, frame: ComplexArray) -> None:
         """Mixes the output of the last audition into `frame`, with its weight."""
-        if self.weight > 0:
+        if self.weight >= 1:
+            frame[...] = self._output
+        elif self.weight > 0:
             frame *= 1 - self.weight
             self._output *= self.weight
             frame += self._output
 
     def reset(self) -> None:
+        self._forget_audition()
         self.runner.reset()
-        if self._padding is not None:
-            self._padding.reset()
 
     def _start_again(self) -> None:
+        self._forget_audition()
+        self.runner.forget()
+
+    def _forget_audition(self) -> None:
         self.retired = False
         self.weight = 0.0
-        self._frames = 0
-        self.runner.forget()
+        self._frames = self._seen = 0
         if self._padding is not None:
             self._padding.reset()
 

@@ -6,6 +6,7 @@ import pickle
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import pytest
@@ -355,6 +356,39 @@ def test_newcomer_that_fails_is_sent_away_and_reported(how: str, first: int) -> 
         assert level(processor) == pytest.approx(6)
 
 
+@pytest.mark.parametrize("how", ["raises", "nan", "shape"])
+@pytest.mark.parametrize("first", [0, 2])
+@pytest.mark.parametrize("after_reset", [False, True])
+def test_newcomer_that_fails_at_the_start_is_sent_away(how: str, first: int, *, after_reset: bool) -> None:
+    old = Times(2)
+    chain, processor = made(old)
+    if after_reset:
+        processor.process(ONES)
+    chain[0] = Bad("raises")
+    chain[0] = Bad(how, first)
+    if after_reset:
+        processor.reset()
+    with pytest.warns(PluginWarning, match=rf"Bad.*frame {first}: .*goes on"):
+        y = processor.process(ONES)
+    assert list(chain) == [old]
+    assert y[-200:] == pytest.approx(2)
+    assert level(processor) == pytest.approx(2)
+
+
+def test_row_that_stands_idle_keeps_nothing_of_what_went() -> None:
+    chain, processor = made(Times(2))
+    gone = []
+    for _ in range(5):
+        chain[0] = Times(3)
+        chain.append(Times(4))
+        gone += [ref(chain[0]), ref(chain[1])]
+        del chain[1]
+    chain[0] = Times(5)
+    gc.collect()
+    assert not any(plugin() for plugin in gone)
+    assert level(processor) == pytest.approx(5)
+
+
 def test_newcomer_behind_another_that_fails_comes_in() -> None:
     chain, processor = made(Times(2))
     level(processor)
@@ -448,6 +482,16 @@ def test_taken_out_and_put_elsewhere() -> None:
         chain.append(b)
     assert level(processor) == pytest.approx(10)
     chain.append(b)
+    assert level(processor) == pytest.approx(30)
+
+
+def test_put_elsewhere_before_the_first_frame() -> None:
+    a, b, c = Times(2), Times(3), Times(5)
+    chain, processor = made(a, b)
+    chain[0] = c
+    chain.append(a)
+    chain.append(chain.pop(0))
+    assert list(chain) == [b, a, c]
     assert level(processor) == pytest.approx(30)
 
 

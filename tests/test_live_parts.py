@@ -1,6 +1,8 @@
 """The parts of a live stream, each alone: ring, playout, load, round trip, command line."""
 
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,15 +10,16 @@ import pytest
 from command import rtstft
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import noise, seeds
+from strategies import Samples, noise, seeds
 
-from rtstft import STFT, Chain, FrameInfo, StreamError
+from rtstft import STFT, Chain, FileError, FrameInfo, StreamError
 from rtstft.cli import live
 from rtstft.live import FakeDuplex, Stats, Stream
 from rtstft.live.duplex import DeviceXruns, DuplexSettings
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import EventLog
 from rtstft.live.playout import FadeIn, Playout
+from rtstft.live.readahead import ReadAhead
 from rtstft.live.ring import Ring
 from rtstft.live.roundtrip import maximum_length_sequence, measure
 from rtstft.live.settings import StreamSettings
@@ -265,3 +268,34 @@ def test_failure_of_a_callback_that_came_later_is_named_with_the_streams_frame()
         engine.run(block, block)
     assert engine.first_error is not None
     assert (engine.first_error.callback, engine.first_error.frame) == ("fails", 100)
+
+
+def test_blocks_are_read_ahead_in_order_and_errors_come_at_their_place() -> None:
+    def blocks() -> Iterator[Samples]:
+        for value in range(20):
+            yield np.full((3, 1), value, np.float32)
+        raise FileError("damaged")
+
+    ahead = ReadAhead(blocks())
+    found = []
+    with pytest.raises(FileError, match="damaged"):
+        for block in ahead:
+            found.append(block[0, 0])
+    assert found == list(range(20))
+    ahead.close()
+
+
+@pytest.mark.parametrize("taken", [0, 1, 5])
+def test_reading_ahead_goes_only_so_far_and_can_be_ended(taken: int) -> None:
+    read = []
+
+    def blocks() -> Iterator[Samples]:
+        for value in range(1000):
+            read.append(value)
+            yield np.full((3, 1), value, np.float32)
+
+    ahead = ReadAhead(blocks())
+    assert [block[0, 0] for block, _ in zip(ahead, range(taken))] == list(range(taken))
+    ahead.close()
+    assert taken <= len(read) < 40
+    assert not [thread for thread in threading.enumerate() if thread.name == "rtstft reader"]

@@ -227,6 +227,10 @@ def test_row_is_edited_while_it_plays() -> None:
         assert np.allclose(player.play(20), 0.1, atol=1e-5)
         stream.insert(0, "gain:gain_db=-6.0206")
         assert np.allclose(player.play(40), 0.05, atol=1e-5)
+        stream.append("gain:gain_db=6.0206")
+        assert np.allclose(player.play(40), 0.1, atol=1e-5)
+        stream.remove(2)
+        assert np.allclose(player.play(40), 0.05, atol=1e-5)
         stream.replace(1, "gain:gain_db=0")
         assert np.allclose(player.play(40), 0.5, atol=1e-5)
         stream.reorder([1, 0])
@@ -235,6 +239,53 @@ def test_row_is_edited_while_it_plays() -> None:
         stream.remove(1)
         assert np.allclose(player.play(40), 1, atol=1e-5)
         assert stream.stats.callback_errors == 0
+
+
+class Plain:
+    """No Plugin, and with an attribute of its own."""
+
+    depth = 1.0
+
+    def process(self, frame: Any) -> None:
+        """Lets it pass."""
+
+
+def test_parameters_follow_a_course_of_the_streams_time() -> None:
+    fake = FakeDuplex(blocksize=BLOCK)
+    row: list[Any] = ["gain", "gain", Halved(), Plain()]
+    with Stream(row, GEOMETRY, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream:
+        stream.automate("gain_db", [(0, -20.0)], plugin=1)
+        player = Player(stream, fake)
+        assert np.allclose(player.play(60), 0.05, atol=1e-5)
+        stream.automate("gain_db", None, plugin=1)
+        stream.set(1, gain_db=0.0)
+        assert np.allclose(player.play(60), 0.5, atol=1e-5)
+        with pytest.raises(StreamError, match="several callbacks"):
+            stream.automate("gain_db", [(0, -20.0)])
+        with pytest.raises(ParameterError, match="expected a number"):
+            stream.automate("gain_db", [(0, "loud")], plugin=0)
+        with pytest.raises(ParameterError, match="Gain has no parameter 'lookahead'"):
+            stream.automate("lookahead", [(0, 2)], plugin=0)
+        with pytest.raises(StreamError, match=r"Plain\.depth is no parameter"):
+            stream.automate("depth", [(0, 2)])
+    with pytest.raises(StreamError, match="closed"):
+        stream.automate("gain_db", None, plugin=0)
+
+
+class Sent(FakeDuplex):
+    """Arrives in another process as one that nobody drives."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FakeDuplex, ((0, 0), BLOCK)
+
+
+def test_isolated_stream_is_automated_by_what_can_be_sent() -> None:
+    with Stream("gain", GEOMETRY, samplerate=RATE, isolate=True, duplex=Sent()) as stream:
+        stream.automate("gain_db", [(0, -20.0), (1, 0.0)])
+        with pytest.raises(ParameterError, match="expected a number"):
+            stream.automate("gain_db", [(0, "loud")])
+        with pytest.raises(StreamError, match="cannot be sent"):
+            stream.automate("gain_db", lambda _: -20.0)
 
 
 class Voice(Plugin):
@@ -309,6 +360,50 @@ def test_further_channels_and_files_are_auxiliary_inputs(headroom_s: float) -> N
             assert out.shape == (BLOCK, 1)
             assert np.allclose(out, 0.5, atol=1e-5)
             assert stream.stats.callback_errors == 0
+
+
+class Distance(Plugin):
+    """Keeps how far it is from an auxiliary input, and how loud it was."""
+
+    aux = ("voice",)
+    loudest = largest = 0.0
+
+    def process(self, frame: Any, info: Any, aux: Any) -> None:  # noqa: ARG002
+        self.loudest = max(self.loudest, float(np.abs(frame).max()))
+        self.largest = max(self.largest, float(np.abs(frame - aux["voice"]).max()))
+
+
+def test_source_and_auxiliary_input_stay_together_when_the_device_comes_back() -> None:
+    fake = FakeDuplex(blocksize=BLOCK)
+    x = np.random.default_rng(0).standard_normal((3 * RATE, 1)).astype(np.float32)
+    heard: list[np.ndarray[Any, Any]] = []
+    plugin = Distance()
+    with Stream(
+        [plugin, lambda frame: heard.append(frame.copy())],
+        GEOMETRY,
+        samplerate=RATE,
+        headroom_s=0.01,
+        source=x,
+        aux={"voice": x},
+        reconnect=True,
+        duplex=fake,
+    ) as stream:
+        player = Player(stream, fake)
+        player.play(20)
+        processed = stream.stats.samples_in
+        before = len(heard)
+        fake.unplug()
+        fake.plug()
+        while stream.stats.restarts == 0:  # it looks again every quarter of a second
+            stream.wait(0.01)
+        plugin.loudest = 0.0
+        player.play(20)
+    assert plugin.loudest > 1
+    assert plugin.largest == 0
+    # It goes on with the sample that comes after the last one processed.
+    expected = GEOMETRY.stft(x[processed:, 0])
+    again = [frame[0] for frame in heard[before:]][:10]
+    assert np.allclose(again, expected[: len(again)], atol=1e-4)
 
 
 def test_facts_are_there_while_the_row_changes() -> None:

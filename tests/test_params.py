@@ -217,7 +217,9 @@ def test_mixin_classes_bring_parameters() -> None:
     assert "depth" in Both.params
 
 
-@pytest.mark.parametrize("travel", [copy.deepcopy, lambda plugin: pickle.loads(pickle.dumps(plugin))])
+@pytest.mark.parametrize(
+    "travel", [copy.copy, copy.deepcopy, lambda plugin: pickle.loads(pickle.dumps(plugin))]
+)
 def test_copies_have_the_values_and_a_life_of_their_own(travel: Any) -> None:
     plugin = Sub(order=5, ratio=3)
     plugin.automate("level_db", [(0, -6), (1, -12)])
@@ -225,6 +227,9 @@ def test_copies_have_the_values_and_a_life_of_their_own(travel: Any) -> None:
     twin = travel(plugin)
     assert dict(twin.parameter_values) == dict(plugin.parameter_values)
     assert twin.params is Sub.params
+    assert list(twin.parameter_values.curves) == ["level_db"]
+    twin.automate("level_db", None)
+    twin.automate("level_db", [(0, -6), (1, -12)])
     twin.order = 6
     twin.look_s = 0.5  # another plugin, not yet prepared
     assert plugin.order == 5
@@ -257,6 +262,15 @@ def test_subclass_that_forgets_init_has_its_parameters() -> None:
             self.size = size
 
     assert Own(3).level_db == -6.0
+
+
+def test_plugin_of_two_processors_is_the_last_ones() -> None:
+    plugin = Sub()
+    first, second = Processor(plugin, GEOMETRY), Processor(plugin, GEOMETRY)
+    second.process(X)
+    with pytest.raises(PluginError, match=r"'Sub', frame 0: has been prepared for another Processor"):
+        first.process(X)
+    second.process(X)
 
 
 def test_fixed_parameter_settles_when_prepared() -> None:

@@ -18,6 +18,7 @@ from rtstft.live.stats import LoadHistogram
 from rtstft.plugin import Callback, Plugin
 from rtstft.processor import Processor
 from rtstft.row import Call
+from rtstft.runner import name_of
 from rtstft.stage import Stage, let_pass
 from rtstft.types import ComplexArray
 
@@ -132,6 +133,13 @@ class LiveEngine(Processor):
             if isinstance(plugin, Plugin) and attribute in plugin.params:
                 plugin.parameter_values.checked({attribute: value})
         self._pending.extend(changes)
+
+    def automate(self, which: str | int | None, name: str, course: object) -> None:
+        """Lets a plugin's parameter follow a course; errors as of `set` and `Plugin.automate`."""
+        plugin = self._owner(which, name)
+        if not isinstance(plugin, Plugin):
+            raise StreamError(f"{name_of(plugin)}.{name} is no parameter of a Plugin, expected one")
+        plugin.automate(name, course)
 
     def failed(self, error: PluginError) -> None:
         """Counts a failure; keeps the first."""

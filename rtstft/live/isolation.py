@@ -124,6 +124,10 @@ class IsolatedStream:
         """As LocalStream's."""
         self._ask("call", "set", which, values)
 
+    def automate(self, which: str | int | None, name: str, course: object) -> None:
+        """As LocalStream's."""
+        self._ask("call", "automate", which, name, course)
+
     @property
     def parameters(self) -> list[dict[str, Any]]:
         """As LocalStream's."""

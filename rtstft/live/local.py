@@ -167,9 +167,13 @@ class LocalStream:
 
     def set(self, which: str | int | None, values: dict[str, object]) -> None:
         """Sets a plugin's attributes between two frames."""
-        if self._closed:
-            raise StreamError("the stream is closed: make a new one")
+        self._check_open()
         self._engine.set(which, values)
+
+    def automate(self, which: str | int | None, name: str, course: object) -> None:
+        """Lets a plugin's parameter follow a course of the stream's time."""
+        self._check_open()
+        self._engine.automate(which, name, course)
 
     @property
     def parameters(self) -> list[dict[str, Any]]:
@@ -198,8 +202,7 @@ class LocalStream:
     def start(self) -> None:
         """Starts the device; returns once it runs."""
         with self._steering:
-            if self._closed:
-                raise StreamError("the stream is closed: make a new one")
+            self._check_open()
             if self.active:
                 raise StreamError("the stream runs already")
             self.stop()
@@ -267,6 +270,10 @@ class LocalStream:
     def wait(self, timeout: float | None = None) -> bool:
         """Returns True once the stream has ended of itself, False after `timeout` seconds."""
         return self._ended.wait(timeout)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StreamError("the stream is closed: make a new one")
 
     @property
     def _counts(self) -> Counts:

@@ -10,6 +10,7 @@ from rtstft.arrays import check_samples, chunks
 from rtstft.errors import AudioError, FileError
 from rtstft.file.source import Source
 from rtstft.live.feed import Feed
+from rtstft.live.readahead import ReadAhead
 from rtstft.live.ring import Samples
 
 SourceSpec: TypeAlias = str | PathLike[str] | Samples
@@ -32,6 +33,7 @@ class SampleSource:
 
     def __init__(self, spec: SourceSpec, samplerate: float, channels: int | None = None) -> None:
         self._file: Source | None = None
+        self._ahead: ReadAhead | None = None
         if isinstance(spec, np.ndarray):
             array = check_samples(spec).astype(np.float32)
             found = array.shape[1]
@@ -46,7 +48,8 @@ class SampleSource:
                     f"{fspath(spec)} has {rate} Hz, the stream {samplerate:g}: resample the file, or open "
                     f"the stream with samplerate={rate} (--samplerate {rate})"
                 )
-            self._blocks = _blocks(self._file)
+            self._ahead = ReadAhead(_blocks(self._file))
+            self._blocks = iter(self._ahead)
         if channels not in (None, found):
             self.close()
             raise AudioError(
@@ -75,8 +78,17 @@ class SampleSource:
             self._rest = self._rest[len(part) :]
         out[done:] = 0
 
+    def take_back(self, samples: Samples) -> None:
+        """The last `samples` given, which nobody used, are to be given once more."""
+        if len(samples):
+            self._rest = np.concatenate([samples, self._rest])
+            self.given -= len(samples)
+            self.ended = False
+
     def close(self) -> None:
         """Closes the file."""
+        if self._ahead is not None:
+            self._ahead.close()
         if self._file is not None:
             self._file.close()
 

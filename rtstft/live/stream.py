@@ -193,6 +193,21 @@ class Stream:
         """
         self._stream.set(plugin, values)
 
+    def automate(self, name: str, course: object, plugin: str | int | None = None) -> None:
+        """Lets a parameter follow a course of time, in seconds since the stream began.
+
+        Args:
+            name: of the parameter.
+            course: as for `Plugin.automate`: a function (with `isolate`, from the top of a module),
+                breakpoints (time_s, value), or None to let go of it.
+            plugin: as for `set`.
+
+        Raises:
+            StreamError: as of `set`.
+            ParameterError: as of `Plugin.automate`.
+        """
+        self._stream.automate(plugin, name, course)
+
     def send(self, feed: Feed, *, dry: bool = False) -> None:
         """Fills the auxiliary input of another stream with what goes out of this one, or comes in (dry).
 
@@ -219,6 +234,10 @@ class Stream:
             CallbackError, PluginError: it cannot be loaded or prepared, or would add to the latency.
         """
         self._stream.edit("insert", index, callback)
+
+    def append(self, callback: Callback | str) -> None:
+        """Puts a callback behind the last; as `insert`."""
+        self._stream.edit("append", callback)
 
     def replace(self, index: int, callback: Callback | str) -> None:
         """Puts a callback in the place of the one at `index`; as `insert`."""

@@ -131,9 +131,13 @@ class Worker:
         self._stopping.set()
 
     def join(self) -> None:
-        """Waits for its end, unless it is stuck."""
+        """Waits for its end, unless it is stuck; what was read ahead of it is the source's again."""
         if self._thread.ident is not None:
             self._thread.join(_JOIN_S)
+        if self._source is not None and self._filled and not self.stuck:
+            unused = self._source.given - self._given_before
+            self._source.take_back(self.input.copy(self.position, max(self.position, unused)))
+            self._filled = self.position
 
     def rescue(self) -> None:
         """What another thread can do for one that is late: covers for it, and names it."""
