@@ -15,6 +15,7 @@ from rtstft.errors import (
     PluginWarning,
     ResponseWarning,
     RtstftError,
+    SetupError,
     StreamError,
 )
 from rtstft.geometry import STFT
@@ -74,6 +75,7 @@ __all__ = [
     "Processor",
     "ResponseWarning",
     "RtstftError",
+    "SetupError",
     "Stream",
     "StreamError",
     "frames",

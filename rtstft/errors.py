@@ -7,6 +7,7 @@ RtstftError
 ├── CallbackError                    a callback or plugin that cannot be found or made
 ├── ParameterError(ValueError)       a parameter of a plugin that cannot be what it was set to
 ├── PluginError                      a callback that raised, or returned a bad frame
+│   └── SetupError                   a plugin that cannot be prepared as it was asked for
 ├── StreamError(RuntimeError)        a call that the stream's state does not allow
 └── MissingExtraError(ImportError)   an optional package that is not installed
 """
@@ -41,17 +42,29 @@ class PluginError(RtstftError):
 
     Attributes:
         callback: name of the callback at fault.
-        frame: index of the frame it was given, counted from 0.
+        frame: index of the frame it was given, counted from 0; None before the first.
+        what: what it did.
     """
 
-    def __init__(self, callback: str, frame: int, what: str) -> None:
+    def __init__(self, callback: str, frame: int | None, what: str) -> None:
         super().__init__(callback, frame, what)
         self.callback = callback
         self.frame = frame
         self.what = what
 
     def __str__(self) -> str:
-        return f"callback {self.callback!r}, frame {self.frame}: {self.what}"
+        where = "" if self.frame is None else f", frame {self.frame}"
+        return f"callback {self.callback!r}{where}: {self.what}"
+
+
+class SetupError(PluginError):
+    """A plugin that cannot be prepared as it was asked for: not in this geometry, for this signal or file.
+
+    What it raised itself, an RtstftError, is the `__cause__`.
+    """
+
+    def __str__(self) -> str:
+        return f"{self.callback}: {self.what}"
 
 
 class StreamError(RtstftError, RuntimeError):

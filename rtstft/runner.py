@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rtstft.errors import PluginError
+from rtstft.errors import PluginError, RtstftError, SetupError
 from rtstft.frames import FrameDelay
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context, FrameInfo, Plugin
@@ -87,26 +87,27 @@ class Runner:
 
     Raises:
         PluginError: it is no callback, its `prepare` raised, or its lookahead is none.
+        SetupError: its `prepare` refused what it was given, or there is no input that it needs.
     """
 
     def __init__(self, callback: Callback, context: Context) -> None:
         self.name = name_of(callback)
         if isinstance(callback, type):
-            raise PluginError(self.name, 0, f"is a class, expected an instance of it: {self.name}()")
+            raise PluginError(self.name, None, f"is a class, expected an instance of it: {self.name}()")
         process = getattr(callback, "process", callback)
         if not callable(process):
             hint = f" (rtstft.plugin({callback!r}) makes one by name)" if isinstance(callback, str) else ""
-            raise PluginError(self.name, 0, f"cannot be called, expected a function or a plugin{hint}")
+            raise PluginError(self.name, None, f"cannot be called, expected a function or a plugin{hint}")
         self.callback: Any = callback
         names = getattr(callback, "aux", ())
         if isinstance(names, str):
-            raise PluginError(self.name, 0, f"aux is {names!r}, expected a tuple of names: ({names!r},)")
+            raise PluginError(self.name, None, f"aux is {names!r}, expected a tuple of names: ({names!r},)")
         for name in names:
             if name not in context.aux:
                 there_are = ", ".join(context.aux) or "none"
-                raise PluginError(
+                raise SetupError(
                     self.name,
-                    0,
+                    None,
                     f"needs the auxiliary input {name!r}; there are {there_are}: see aux=, or --aux",
                 )
         stft = context.stft
@@ -124,7 +125,7 @@ class Runner:
         self.lookahead: int = getattr(callback, "lookahead", 0)
         if not isinstance(self.lookahead, int) or self.lookahead < 0:
             raise PluginError(
-                self.name, 0, f"lookahead is {self.lookahead!r} frames, expected 0 or more, a whole number"
+                self.name, None, f"lookahead is {self.lookahead!r} frames, expected 0 or more, a whole number"
             )
         # The middle of the frame that comes out with frame k is sample k * hop + this.
         self._middle = _centre(stft) - stft.overlap - self.lookahead * stft.hop_length
@@ -135,7 +136,7 @@ class Runner:
         try:
             self._arguments = _arguments_of(process)
         except TypeError as error:
-            raise PluginError(self.name, 0, str(error)) from None
+            raise PluginError(self.name, None, str(error)) from None
         self.plain = self._values is None and self._arguments == 1
         self._dry = FrameDelay(self.lookahead, (context.channels, stft.bins), context.complex_dtype)
 
@@ -207,10 +208,12 @@ class Runner:
             try:
                 getattr(self.callback, method)(*arguments)
             except Exception as error:
+                if _is_refusal(error):
+                    raise SetupError(self.name, None, str(error)) from error
                 raise self._failure(method, error) from error
 
     def _failure(self, what: str, error: Exception) -> PluginError:
-        return PluginError(self.name, 0, f"{what} raised {type(error).__name__}: {error}")
+        return PluginError(self.name, None, f"{what} raised {type(error).__name__}: {error}")
 
     def _call(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
         if self._arguments == 1:
@@ -239,6 +242,13 @@ def blend(dry: ComplexArray, frame: ComplexArray, weight: float) -> None:
         frame -= dry
         frame *= weight
         frame += dry
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether a plugin raised it on purpose: what it was given cannot be."""
+    return isinstance(error, RtstftError) and (
+        isinstance(error, SetupError) or not isinstance(error, PluginError)
+    )
 
 
 def _centre(stft: STFT) -> float:

@@ -1,6 +1,7 @@
 """The command's plugins: listed, begun, run in their order, and given auxiliary inputs."""
 
 import json
+import pickle
 import subprocess
 import sys
 import warnings
@@ -14,7 +15,17 @@ import soundfile
 from command import rtstft
 from strategies import noise
 
-from rtstft import STFT, Chain, FileError, PluginError, process_file, save_preset
+from rtstft import (
+    STFT,
+    Chain,
+    FileError,
+    GeometryError,
+    PluginError,
+    Processor,
+    SetupError,
+    process_file,
+    save_preset,
+)
 from rtstft.frames import FrameDelay
 from rtstft.loading import load
 from rtstft.places import registered
@@ -409,12 +420,12 @@ def test_notes_of_an_auxiliary_file_are_reported(capsys: pytest.CaptureFixture[s
 AUX: dict[str, tuple[list[str], int, str]] = {
     "missing input": (
         [],
-        1,
-        "'Side', frame 0: needs the auxiliary input 'sidechain'; there are none: see aux=",
+        2,
+        "Side: needs the auxiliary input 'sidechain'; there are none: see aux=",
     ),
     "other input": (
         ["--aux", "voice=voice.wav"],
-        1,
+        2,
         "needs the auxiliary input 'sidechain'; there are voice",
     ),
     "missing file": (["--aux", "sidechain=missing.wav"], 2, "missing.wav does not exist"),
@@ -440,6 +451,80 @@ def test_sidechain_that_cannot_be_is_one_line(name: str, capsys: pytest.CaptureF
     assert says in err
     assert len(err.splitlines()) == 1
     assert not Path("out.wav").exists()
+
+
+REFUSING = dedent("""
+    import rtstft
+
+    def refusing(error):
+        class Picky(rtstft.Plugin):
+            def prepare(self, context):
+                raise error
+            def process(self, frame):
+                pass
+        return Picky()
+
+    class Updates(rtstft.Plugin):
+        def update(self):
+            raise rtstft.ParameterError("high_hz=3, expected more than low_hz=5")
+        def process(self, frame):
+            pass
+
+    audio = refusing(rtstft.AudioError("noise.wav has 3 channels, expected 1 or 2"))
+    geometry = refusing(rtstft.GeometryError("hop_length=256, expected 128 at most: try 128"))
+    file = refusing(rtstft.FileError("noise.wav cannot be read: no such file"))
+    parameter = refusing(rtstft.ParameterError("low_hz=5, expected less than high_hz=3"))
+    updates = Updates()
+    inner = refusing(rtstft.PluginError("Inner", 3, "raised ValueError: no"))
+    value = refusing(ValueError("no table"))
+    system = refusing(OSError(2, "no such file"))
+""")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "says"),
+    [
+        ("audio", 2, "Picky: noise.wav has 3 channels, expected 1 or 2"),
+        ("geometry", 2, "Picky: hop_length=256, expected 128 at most: try 128"),
+        ("file", 2, "Picky: noise.wav cannot be read: no such file"),
+        ("parameter", 2, "Picky: low_hz=5, expected less than high_hz=3"),
+        ("updates", 2, "Updates: high_hz=3, expected more than low_hz=5"),
+        (
+            "inner",
+            1,
+            "callback 'Picky': prepare raised PluginError: callback 'Inner', frame 3: raised ValueError: no",
+        ),
+        ("value", 1, "callback 'Picky': prepare raised ValueError: no table"),
+        ("system", 1, "callback 'Picky': prepare raised FileNotFoundError: [Errno 2] no such file"),
+    ],
+)
+def test_plugin_that_cannot_be_prepared(
+    name: str, code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("refusing.py").write_text(REFUSING)
+    assert rtstft("process", "in.wav", "out.wav", "-p", f"refusing.py:{name}") == code
+    assert capsys.readouterr().err == f"rtstft: {says}\n"
+    assert not Path("out.wav").exists()
+
+
+def test_noise_file_of_another_samplerate_is_an_input_error(capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile.write("noise.wav", noise(44_100, 1, "float64"), 44_100)
+    assert rtstft("process", "in.wav", "out.wav", "-p", "denoise:noise_file=noise.wav") == 2
+    says = "Denoise: noise_file='noise.wav' has 44100 Hz, expected 48000: resample it"
+    assert capsys.readouterr().err == f"rtstft: {says}\n"
+
+
+def test_setup_error_keeps_what_was_raised_and_travels() -> None:
+    class Picky(Plugin):
+        def prepare(self, _context: Context) -> None:
+            raise GeometryError("no")
+
+    with pytest.raises(SetupError, match=r"^Picky: no$") as raised:
+        Processor(Picky(), STFT())
+    assert isinstance(raised.value, PluginError)
+    assert isinstance(raised.value.__cause__, GeometryError)
+    twin = pickle.loads(pickle.dumps(raised.value))
+    assert (type(twin), str(twin), twin.callback, twin.frame) == (SetupError, "Picky: no", "Picky", None)
 
 
 def test_standard_input_is_read_once() -> None:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import typer
 
 from rtstft.cli import demo, devices, doctor, info, latency, live, plugins, process, stretch
-from rtstft.errors import PluginError, RtstftError
+from rtstft.errors import PluginError, RtstftError, SetupError
 
 app = typer.Typer(
     help="Streaming STFT processing: every complex frame of a signal through a Python callback, exactly.",
@@ -71,7 +71,7 @@ def _one_line(error: Exception) -> str:
 
 def _exit_code(error: Exception) -> int:
     if isinstance(error, RtstftError):
-        return 1 if isinstance(error, PluginError) else 2
+        return 1 if isinstance(error, PluginError) and not isinstance(error, SetupError) else 2
     return int(getattr(error, "exit_code", 1))
 
 

@@ -30,7 +30,7 @@ class Pan(Plugin):
 
     def prepare(self, context: Context) -> None:
         """Allocates the gains."""
-        check_stereo(self, context)
+        check_stereo(context)
         self._context = context
         # Of real and imaginary parts: numpy multiplies two arrays of one type without buffers.
         self._gains = np.ones((2, context.stft.bins, 2), context.dtype)

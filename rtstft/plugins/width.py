@@ -25,7 +25,7 @@ class Width(Plugin):
 
     def prepare(self, context: Context) -> None:
         """Allocates."""
-        check_stereo(self, context)
+        check_stereo(context)
         self._context = context
         self._factors = np.zeros(context.stft.bins, context.dtype)
         self._change = np.zeros(context.stft.bins, context.complex_dtype)
