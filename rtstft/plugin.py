@@ -1,10 +1,10 @@
 """Plugins: callbacks with a life and with parameters."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self, TypeAlias
+from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
 
@@ -259,4 +259,12 @@ def _besides_parameters(kind: type[Plugin], args: tuple[Any, ...], kwargs: dict[
     return tuple(name for name in given if name not in kind.params)
 
 
-Callback: TypeAlias = Callable[..., Any] | Plugin
+class ChainLike(Protocol):
+    """A Chain within a row, where it stands for its members."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+    def reorder(self, order: Iterable[int]) -> None:
+        """Puts the members into another order."""
+
+
+Callback: TypeAlias = Callable[..., Any] | Plugin | ChainLike

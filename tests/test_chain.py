@@ -166,7 +166,7 @@ def test_functions_may_stand_twice() -> None:
 
 
 def test_chain_within_itself_is_refused() -> None:
-    chain: Any = Chain()
+    chain = Chain()
     outer = Chain([chain])
     changes: list[Callable[[], Any]] = [lambda: chain.append(chain), lambda: chain.append(outer)]
     for change in changes:
@@ -181,7 +181,7 @@ def test_nested_chains_are_followed_also_those_that_come_later() -> None:
     assert level(processor) == pytest.approx(6)
     inner.append(Times(5))
     assert level(processor) == pytest.approx(30)
-    later: Any = Chain()
+    later = Chain()
     inner.append(later)
     later.append(Times(7))
     assert level(processor) == pytest.approx(210)
@@ -192,10 +192,16 @@ def test_nested_chains_are_followed_also_those_that_come_later() -> None:
 
 
 def test_chain_beside_other_callbacks() -> None:
-    inner: Any = Chain()
-    processor = Processor([Times(2), inner, Times(3)], GEOMETRY, channels=1, dtype="float64")
+    # Type checkers see these too: nested chains are callbacks as others are.
+    inner = Chain()
+    deep = Chain([Chain([Times(7), Chain()]), lambda frame: frame * 11])
+    processor = Processor(
+        [Times(2), inner, Times(3), deep], GEOMETRY, SAMPLERATE, channels=1, dtype="float64"
+    )
     inner.append(Times(5))
-    assert level(processor) == pytest.approx(30)
+    assert level(processor) == pytest.approx(2 * 3 * 5 * 7 * 11)
+    inner.insert(0, Chain([Times(13)]))
+    assert level(processor) == pytest.approx(2 * 3 * 5 * 7 * 11 * 13)
 
 
 def test_two_processors_follow_one_chain_and_none_is_kept_alive() -> None:

@@ -385,7 +385,7 @@ def test_spec_of_what_has_a_place(fx: Path) -> None:
 def test_spec_of_what_text_cannot_say_is_refused() -> None:
     automated = Gain()
     automated.automate("mix", [(0, 1)])
-    inner: Any = Chain([Gain()])
+    inner = Chain([Gain()])
     for callback, error, says in [
         (automated, ParameterError, "Gain was given mix"),
         (Convolve([1.0]), ParameterError, "Convolve was given response"),

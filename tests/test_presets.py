@@ -134,7 +134,7 @@ def test_dictionary_is_plain_data_and_gives_the_same(row: Any) -> None:
 def test_file_is_for_reading_and_writing_by_hand(tmp_path: Path) -> None:
     gain = Gain(gain_db=-6)
     gain.automate("mix", [(0, 0), (2, 1)])
-    inner: Any = Chain([Gain()])
+    inner = Chain([Gain()])
     save_preset(tmp_path / "voice.toml", Chain([gain, inner]))
     assert (tmp_path / "voice.toml").read_text() == (
         "[[chain]]\n"
