@@ -73,6 +73,12 @@ def name_of(callback: object) -> str:
     return str(getattr(callback, "__name__", type(callback).__name__))
 
 
+def hears(callback: Any, aux: str) -> bool:
+    """Whether a callback listens to the auxiliary input `aux`: it says so, or takes all and says nothing."""
+    declared = getattr(callback, "aux", ())
+    return aux in declared if declared else _arguments_of(getattr(callback, "process", callback)) == 3
+
+
 class Runner:
     """Prepares a callback, then calls it frame by frame: `run(frame, index, aux)` gives what it returned.
 

@@ -21,6 +21,7 @@ from rtstft import (
     FileError,
     GeometryError,
     PluginError,
+    PluginWarning,
     Processor,
     SetupError,
     process_file,
@@ -564,6 +565,49 @@ def test_sidechains_keep_their_names_and_channels() -> None:
     process_file("in.wav", "out.wav", look, STFT(64, 16), aux={"b": Path("stereo.wav"), "a": "voice.wav"})
     assert seen == {"b": (2, 33), "a": (1, 33)}
     assert np.abs(read("out.wav") - read("in.wav")).max() < 1e-12
+
+
+def hear_all(frame: Any, info: Any, aux: Any) -> None:
+    """May use any of them."""
+
+
+@pytest.mark.parametrize(
+    ("row", "names", "unheard", "wanted"),
+    [
+        ((), ["a"], ["a"], "none"),
+        ([Gain()], ["sidechain"], ["sidechain"], "none"),
+        ([Side()], ["sidechain", "side"], ["side"], "sidechain"),
+        (Side(), ["sidechain"], [], ""),
+        (iter([Gain(), Side()]), ["a", "sidechain", "b"], ["a", "b"], "sidechain"),
+        (Chain([Chain([Side()]), Gain()]), ["sidechain"], [], ""),
+        (Chain([Chain([Side()]), Gain()]), ["a", "sidechain"], ["a"], "sidechain"),
+        (hear_all, ["a", "b"], [], ""),
+        ([Side(), hear_all], ["a", "sidechain"], [], ""),
+    ],
+)
+def test_auxiliary_file_that_nothing_listens_to_is_told_of(
+    row: Any, names: list[str], unheard: list[str], wanted: str
+) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        process_file("in.wav", "out.wav", row, STFT(64, 16), aux=dict.fromkeys(names, "voice.wav"))
+    assert [str(warning.message) for warning in caught] == [
+        f"auxiliary input {name!r} is given, but no callback listens to it: they listen to {wanted}"
+        for name in unheard
+    ]
+    assert all(warning.category is PluginWarning and warning.filename == __file__ for warning in caught)
+
+
+def test_option_that_nothing_listens_to_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert rtstft("process", "in.wav", "out.wav", "-p", "gain", "--aux", "voice=voice.wav", "-q") == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "rtstft: warning: auxiliary input 'voice' is given, but no callback listens to it: they listen to "
+        "none\n"
+    )
 
 
 def test_sidechain_may_be_the_source_and_the_target() -> None:

@@ -11,6 +11,7 @@ from rtstft.file.output import Output, OutputOptions
 from rtstft.file.report import FileProgress, FileReport
 from rtstft.file.source import Source
 from rtstft.geometry import STFT
+from rtstft.loading import specs_of
 from rtstft.plugin import Callback
 from rtstft.processor import Processor
 from rtstft.types import RealArray
@@ -37,7 +38,8 @@ def process_file(
         callbacks: as for `Processor`; `()` changes nothing.
         geometry: the transform.
         aux: sound files for the auxiliary inputs, `{"sidechain": "voice.wav"}`: they begin with
-            `src`, and are silent where they are shorter.
+            `src`, and are silent where they are shorter. One that no callback listens to is a
+            PluginWarning.
         planner_effort: as for `Processor`.
         progress: called with a FileProgress after every block.
         overwrite: replace an existing `dst`; default False.
@@ -78,9 +80,10 @@ def process_source(
 ) -> FileReport:
     """`process_file` of a source that is open already."""
     target = Output(source, dst, **output)
+    row = specs_of(callbacks)
     with AuxSources(aux or {}, source) as aux_sources:
         processor = Processor(
-            callbacks,
+            row,
             geometry,
             source.samplerate,
             source.channels,
@@ -88,6 +91,7 @@ def process_source(
             planner_effort=planner_effort,
             aux=aux_sources.channels,
         )
+        aux_sources.warn_of_unheard(row)
         return target.write(
             _processed(source, aux_sources, processor, target.dtype),
             length=source.samples,
