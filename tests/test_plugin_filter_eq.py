@@ -1,5 +1,6 @@
 """Filter and equaliser: the response measured is the one asked for, or a warning says that it is not."""
 
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Samples, geometries, loudest, noise, seeds, streamed
 
-from rtstft import STFT, ParameterError, PluginError, Processor
+from rtstft import STFT, ParameterError, PluginError, Processor, SetupError
 from rtstft.errors import ResponseWarning
 from rtstft.plugins._shaper import Shaper, minimum_phase
 from rtstft.plugins.eq import Eq
@@ -247,5 +248,90 @@ def test_text_that_means_nothing_is_refused(params: dict[str, str], match: str) 
 
 def test_band_above_half_the_samplerate_acts_as_far_as_it_reaches() -> None:
     eq = Eq(bands="low_shelf:30000:6, peak:30000:6, high_shelf:30000:6")
-    Processor(eq, PADDED, RATE)
+    with pytest.warns(ResponseWarning) as caught:
+        Processor(eq, PADDED, RATE)
+    assert [str(warning.message).partition(": ")[2] for warning in caught] == [
+        f"the {kind} at 30000 Hz is not below half the samplerate, 24000 Hz: it changes nothing"
+        for kind in ("peak", "high_shelf")
+    ]
     assert decibels(eq.magnitude(FREQUENCIES)) == pytest.approx(6)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "says"),
+    [
+        (
+            Filter(kind="high", frequency_hz=24_000.0),
+            "kind='high' is not below .* nothing above it",
+        ),
+        (Filter(kind="band", frequency_hz=30_000.0), "kind='band' .* nothing around it to pass"),
+        (Filter(kind="notch", frequency_hz=30_000.0), "kind='notch' .* nothing around it to take out"),
+        (Eq(bands="peak:24000:3"), "the peak at 24000 Hz .* changes nothing"),
+    ],
+    ids=repr,
+)
+def test_what_lies_beyond_half_the_samplerate_is_warned_of_once(plugin: Shaper, says: str) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        processor = Processor(plugin, PADDED, RATE, channels=1)
+        processor.process(np.zeros((5000, 1)))
+        plugin.mix = 0.5  # an update, and nothing new
+        processor.process(np.zeros((5000, 1)))
+        processor.reset()
+        processor.process(np.zeros((5000, 1)))
+    assert [warning.category for warning in caught] == [ResponseWarning]
+    assert re.search(says, str(caught[0].message))
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        Filter(kind="low", frequency_hz=30_000.0),
+        Filter(kind="high", frequency_hz=23_999.0),
+        Filter([1.0], frequency_hz=30_000.0),
+        Eq(bands="low_shelf:30000:3, peak:23999:3", curve="100:3, 40000:6"),
+    ],
+    ids=repr,
+)
+def test_what_does_as_asked_up_to_half_the_samplerate_is_not_warned_of(plugin: Shaper) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Processor(plugin, PADDED, RATE)
+    assert not [warning for warning in caught if "half the samplerate" in str(warning.message)]
+
+
+@pytest.mark.parametrize("action", ["always", "error"])
+def test_change_that_leads_beyond_half_the_samplerate_is_warned_of_and_raises_nothing(action: Any) -> None:
+    plugin = Filter(kind="high", frequency_hz=3000.0)
+    processor = Processor(plugin, PADDED, RATE, channels=1)
+    x = np.zeros((5000, 1))
+    told = []
+    steps = [(4e3, "high"), (30e3, "high"), (31e3, "high"), (4e3, "high"), (30e3, "high")]
+    for frequency, kind in [*steps, (30e3, "low"), (30e3, "notch")]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter(action)
+            plugin.set(frequency_hz=frequency, kind=kind)
+            processor.process(x)
+        told.append(len(caught))
+    assert told == ([0, 1, 0, 0, 1, 0, 1] if action == "always" else [0] * 7)
+
+
+def test_impulse_response_of_another_kind_is_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "taps.txt")
+    np.savetxt(path, [0.5, 0.0, -0.25])
+    for plugin, says in [
+        (
+            Filter(path=path, kind="low"),
+            rf"^Filter: kind='low' and path='{path}', which only kind='fir' uses",
+        ),
+        (
+            Filter([1.0, 0.5], kind="notch"),
+            r"^Filter: kind='notch' and taps, which only kind='fir' uses: leave",
+        ),
+    ]:
+        with pytest.raises(SetupError, match=says):
+            Processor(plugin, PADDED)
+    processor = Processor(fir := Filter(path=path), PADDED, channels=1)
+    fir.kind = "low"  # while it plays it may change, and back
+    processor.process(np.zeros((5000, 1)))
+    processor.reset()

@@ -21,7 +21,8 @@ class Eq(Shaper):
     In an "ola" geometry with padding, what fits in n_fft - win_length + 1 taps is exact. With a
     synthesis window, taps are corrected for the windows' mean weight, and the rest of the error is
     computed: over 0.1 dB at the first frame is a ResponseWarning; `error_db` tells of any later setting.
-    Narrow bands at low frequencies ring for longer than a frame: they are what does not fit.
+    Narrow bands at low frequencies ring for longer than a frame: they are what does not fit. A peak or high
+    shelf at or above half the samplerate changes nothing, and is a ResponseWarning.
 
     Algorithm: magnitudes of Bristow-Johnson's audio EQ cookbook; minimum phase by the cepstrum
     (Oppenheim and Schafer, Discrete-time signal processing); multiplication by the spectrum of that.
@@ -36,6 +37,14 @@ class Eq(Shaper):
         """Takes over the samplerate."""
         super().prepare(context)
         self._samplerate = context.samplerate
+
+    def beyond(self) -> dict[str, str]:
+        """Bands that nothing reaches up to."""
+        return {
+            f"the {band.kind} at {band.frequency_hz:g} Hz": "it changes nothing"
+            for band in parse_bands(self.bands)
+            if band.kind != "low_shelf" and band.frequency_hz >= self.nyquist_hz
+        }
 
     def taps(self) -> Taps:
         """Of all bands and the curve."""

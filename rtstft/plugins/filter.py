@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rtstft.errors import AudioError, GeometryError
+from rtstft.errors import AudioError, GeometryError, ParameterError
 from rtstft.params import Param
 from rtstft.plugin import Context
 from rtstft.plugins import _impulse
@@ -21,6 +21,9 @@ class Filter(Shaper):
     `width_hz` around it (geometrically), down to a floor of -120 dB; minimum phase, so without delay.
     `kind="fir"` takes the impulse response from a file (`path`) or an array, shape (taps,) or
     (taps, channels); more taps than fit are for Convolve.
+
+    A low-pass at or above half the samplerate passes all there is; of any other kind there it is a
+    ResponseWarning, as it finds nothing to do what it is for.
 
     In an "ola" geometry with padding, what fits in n_fft - win_length + 1 taps is exact linear
     convolution. With a synthesis window, taps are corrected for the windows' mean weight, and the rest
@@ -54,6 +57,11 @@ class Filter(Shaper):
         super().prepare(context)
         self._fir = None
         if self._given is not None or self.path:
+            if self.kind != "fir":
+                what = "taps" if self._given is not None else f"path={self.path!r}"
+                raise ParameterError(
+                    f"kind={self.kind!r} and {what}, which only kind='fir' uses: leave one of them out"
+                )
             given = self._given if self._given is not None else _impulse.load(self.path, context.samplerate)
             self._fir = _impulse.checked(given, context.channels)
             if len(self._fir) > self.fit.room:
@@ -61,6 +69,17 @@ class Filter(Shaper):
                     f"{len(self._fir)} taps, and {self.fit.room} fit {context.stft!r}: take "
                     f"Convolve, or n_fft={context.stft.win_length + len(self._fir)} with synthesis='ola'"
                 )
+
+    def beyond(self) -> dict[str, str]:
+        """The frequency, for kinds that need something around or above it."""
+        lacks = {
+            "high": "there is nothing above it to pass",
+            "band": "there is nothing around it to pass",
+            "notch": "there is nothing around it to take out",
+        }
+        if self.kind not in lacks or self.frequency_hz < self.nyquist_hz:
+            return {}
+        return {f"the frequency of kind={self.kind!r}": lacks[self.kind]}
 
     def taps(self) -> Taps:
         """Of the kind asked for."""
