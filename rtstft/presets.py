@@ -1,10 +1,14 @@
-"""Preset files: plugins and chains with their parameters, as JSON or TOML."""
+"""Preset files: plugins and chains with their parameters, as JSON or TOML.
+
+A plugin in a Python file is named by a path from the preset's folder, so that both can move together;
+one that does not lie in or below that folder, by its absolute path.
+"""
 
 import json
 import os
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,6 +21,8 @@ from rtstft.plugin import Plugin
 def save_preset(path: str | PathLike[str], plugin: Plugin | Chain, *, overwrite: bool = False) -> None:
     """Writes a plugin or chain with its parameters, as JSON or TOML by the file's name.
 
+    A plugin whose Python file lies in or below the preset's folder is named by its path from there.
+
     Raises:
         FileError: the name ends otherwise, it exists and `overwrite` is False, or it cannot be written.
         CallbackError, ParameterError: what a preset cannot hold, see `Plugin.to_dict`.
@@ -25,7 +31,10 @@ def save_preset(path: str | PathLike[str], plugin: Plugin | Chain, *, overwrite:
     kind = _kind(path)
     if not isinstance(plugin, (Plugin, Chain)):
         raise ParameterError(f"{plugin!r} is no Plugin or Chain: only these have parameters to write down")
-    preset = plugin.to_dict()
+    folder = path.parent.resolve()
+    preset = _placed(
+        plugin.to_dict(), lambda file: file.relative_to(folder) if folder in file.parents else file
+    )
     lines = _toml(preset) if kind == "TOML" else [json.dumps(preset, indent=2, ensure_ascii=False)]
     text = "".join(f"{line}\n" for line in lines)
     try:
@@ -52,6 +61,8 @@ def save_preset(path: str | PathLike[str], plugin: Plugin | Chain, *, overwrite:
 def load_preset(path: str | PathLike[str]) -> Plugin | Chain:
     """The plugin or chain of a preset file.
 
+    A relative path to a Python file in it starts at the preset's folder, wherever the program runs.
+
     Raises:
         FileError: it cannot be read as JSON or TOML.
         CallbackError, ParameterError: it describes no plugin, or parameters that it does not take.
@@ -68,7 +79,8 @@ def load_preset(path: str | PathLike[str]) -> Plugin | Chain:
     if not isinstance(preset, dict):
         raise ParameterError(f"{path} holds {preset!r}, expected a table with plugin= or chain=")
     try:
-        return Chain.from_dict(preset) if "chain" in preset else Plugin.from_dict(preset)
+        found = _placed(preset, path.parent.resolve().joinpath)
+        return Chain.from_dict(found) if "chain" in found else Plugin.from_dict(found)
     except RtstftError as error:
         error.add_note(f"in the preset {path}")
         raise
@@ -79,6 +91,20 @@ def _kind(path: Path) -> str:
     if kind not in (".json", ".toml"):
         raise FileError(f"{path}: expected a preset's name, which ends in .json or .toml")
     return kind[1:].upper()
+
+
+def _placed(preset: Any, moved: Callable[[Path], Path]) -> Any:
+    """`preset`, with the Python files that its plugins are in as `moved` has them."""
+    if not isinstance(preset, dict):
+        return preset
+    found = dict(preset)
+    if isinstance(preset.get("chain"), list):
+        found["chain"] = [_placed(member, moved) for member in preset["chain"]]
+    place = preset.get("plugin")
+    file, _, name = place.rpartition(":") if isinstance(place, str) else ("", "", "")
+    if file.endswith(".py"):
+        found["plugin"] = f"{moved(Path(file)).as_posix()}:{name}"
+    return found
 
 
 def _toml(preset: dict[str, Any], chain: str = "chain") -> Iterator[str]:

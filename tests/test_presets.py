@@ -22,6 +22,7 @@ from rtstft import (
     load_preset,
     save_preset,
 )
+from rtstft.loading import load
 from rtstft.plugins.convolve import Convolve
 from rtstft.plugins.gain import Gain
 
@@ -173,7 +174,61 @@ def test_class_in_a_file_survives(tmp_path: Path, command_folder: Path) -> None:
         assert facts(found) == facts(made)
         text = path.read_text("utf-8")
         described = json.loads(text) if suffix == "json" else tomllib.loads(text)
-        assert described["plugin"] == f"{source}:Fx"
+        assert described["plugin"] == f"{source.name}:Fx"
+
+
+FX = """
+import rtstft
+
+class Fx(rtstft.Plugin):
+    level = rtstft.Param(LEVEL)
+
+class Outer:
+    class Inner(Fx):
+        pass
+"""
+
+
+@pytest.mark.parametrize("suffix", ["json", "toml"])
+def test_preset_moves_with_the_files_below_it(suffix: str, tmp_path: Path, command_folder: Path) -> None:
+    (tmp_path / "mine" / "sub").mkdir(parents=True)
+    (tmp_path / "mine-too").mkdir()
+    for folder, level in [("mine", 1.0), ("mine/sub", 2.0), ("mine-too", 3.0), (".", 4.0)]:
+        (command_folder / folder / "fx.py").write_text(FX.replace("LEVEL", str(level)))
+    places = ["mine/fx.py:Fx", "mine/sub/fx.py:Outer.Inner", "mine-too/fx.py:Fx", "fx.py:Fx"]
+    first, second, third, fourth = map(load, places)
+    save_preset(f"mine/a.{suffix}", Chain([first, Chain([second, third]), fourth, Gain()]))
+    text = (tmp_path / "mine" / f"a.{suffix}").read_text()
+    preset = json.loads(text) if suffix == "json" else tomllib.loads(text)
+    members = [preset["chain"][0], *preset["chain"][1]["chain"], *preset["chain"][2:]]
+    assert [member["plugin"] for member in members] == [
+        "fx.py:Fx",
+        "sub/fx.py:Outer.Inner",
+        f"{tmp_path}/mine-too/fx.py:Fx",
+        f"{tmp_path}/fx.py:Fx",
+        "gain",
+    ]
+    (tmp_path / "mine").rename(tmp_path / "moved")
+    found: Any = load_preset(f"moved/a.{suffix}")
+    flat = [found[0], *found[1], found[2]]
+    assert [plugin.params["level"].default for plugin in flat] == [1.0, 2.0, 3.0, 4.0]
+    assert {type(plugin).__module__ for plugin in flat}.isdisjoint({type(first).__module__})
+
+
+@pytest.mark.parametrize("place", ["fx.py:Fx", "./fx.py:Fx", "../mine/fx.py:Fx"])
+def test_relative_file_starts_at_the_preset_and_not_where_the_program_runs(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "fx.py").write_text(FX.replace("LEVEL", "1.0"))
+    (tmp_path / "fx.py").write_text(FX.replace("LEVEL", "2.0"))
+    (tmp_path / "mine" / "a.toml").write_text(f'plugin = "{place}"\n')
+    monkeypatch.chdir(tmp_path)
+    found: Any = load("mine/a.toml")
+    assert found.level == 1.0
+    (tmp_path / "mine" / "fx.py").unlink()
+    with pytest.raises(CallbackError, match=r"there is no file .*mine/fx\.py"):
+        load("mine/a.toml")
 
 
 def test_nested_class_is_found_and_local_one_is_refused() -> None:
