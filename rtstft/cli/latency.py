@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rtstft.cli import live_options, options
-from rtstft.live.portaudio import PortAudioDuplex
+from rtstft.live.card import PortAudioDuplex
 from rtstft.live.roundtrip import RoundTrip, measure
 from rtstft.live.settings import StreamSettings
 
