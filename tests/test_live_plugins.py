@@ -462,6 +462,27 @@ def test_parameter_of_the_spec_may_go(playing: Callable[..., Player], tmp_path: 
     assert np.allclose(player.play(40), 2, atol=1e-4)
 
 
+def test_broken_saves_while_the_stream_stands_still_leave_the_old_one(
+    playing: Callable[..., Player], tmp_path: Path
+) -> None:
+    path = written(tmp_path / "fx.py")
+    player = playing(f"{path}:Fx")
+    assert np.allclose(player.play(20), 0.5, atol=1e-5)
+    player.stream.stop()
+    for process in ("1 / 0", "frame[0, 0] = np.nan"):
+        written(path, level=4, process=process)
+        seen = len(player.stream.events)
+        while len(player.stream.events) == seen:
+            player.stream.wait(0.01)
+    player.stream.start()
+    assert np.allclose(player.play(40), 0.5, atol=1e-5)
+    assert any("NaN" in event.text for event in player.stream.events)
+    assert player.stream.stats.callback_errors == 0
+    written(path, level=0.25)
+    player.until("is new")
+    assert np.allclose(player.play(40), 0.25, atol=1e-5)
+
+
 def test_plugin_is_still_found_after_a_broken_save(playing: Callable[..., Player], tmp_path: Path) -> None:
     path = written(tmp_path / "fx.py")
     made = rtstft.plugin(f"{path}:Fx")

@@ -4,7 +4,7 @@ import json
 
 from rtstft.cli import live_options, options
 from rtstft.cli.grouped import grouped
-from rtstft.live.portaudio import PortAudioDuplex
+from rtstft.live.card import PortAudioDuplex
 from rtstft.live.roundtrip import RoundTrip, measure
 from rtstft.live.settings import StreamSettings
 

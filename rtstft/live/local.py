@@ -7,16 +7,17 @@ from typing import Any
 
 from rtstft.chain import Chain
 from rtstft.errors import AudioError, RtstftError, StreamError
-from rtstft.live.duplex import DeviceXruns, Duplex
+from rtstft.live.duplex import Duplex
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
 from rtstft.live.feed import Feed
 from rtstft.live.monitor import Listener, Monitor
 from rtstft.live.priority import SUPERVISOR, CalmCollector, ShortTurns, raise_priority
 from rtstft.live.session import Session
+from rtstft.live.sessions import Sessions
 from rtstft.live.settings import StreamSettings
-from rtstft.live.source import AuxSources, SampleSource
-from rtstft.live.stats import Counts, Latency, Stats
+from rtstft.live.source import AuxSources
+from rtstft.live.stats import Latency, Stats
 from rtstft.live.watch import Watcher
 from rtstft.loading import load, specs_of
 
@@ -42,7 +43,7 @@ class LocalStream:
         self._settings = settings
         self._duplex = duplex
         self._events = EventLog()
-        self._aux = AuxSources(settings.played_aux, settings.samplerate)
+        aux = AuxSources(settings.played_aux, settings.samplerate)
         try:
             self._engine = LiveEngine(
                 chain,
@@ -55,26 +56,20 @@ class LocalStream:
                 returns=settings.output,
                 planner_effort=settings.planner_effort,
                 events=self._events,
-                aux={**settings.device_aux, **self._aux.channels},
+                aux={**settings.device_aux, **aux.channels},
             )
         except BaseException:
-            self._aux.close()
+            aux.close()
             raise
-        self._source: SampleSource | None = None
-        self._session: Session | None = None
         self._supervisor: threading.Thread | None = None
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._ended.set()
         self._steering = threading.RLock()  # of whoever starts, stops or closes
-        self._counting = threading.Lock()  # held where a session's counts become past ones
         self._collector = CalmCollector()
         self._turns = ShortTurns()
         self._error: RtstftError | None = None
         self._restarts = 0
-        self._past = Counts()  # of sessions that are over
-        self._past_xruns = DeviceXruns()
-        self._stuck = False  # a worker of a past session has not come back from a callback
         self._used = False  # it has been started
         self._closed = False
         self._chain = chain
@@ -82,12 +77,13 @@ class LocalStream:
         self._monitor = Monitor(settings, chain, self._events)
         if listener is not None:
             self._monitor.add(listener)
+        self._sessions = Sessions(duplex, self._engine, settings, aux, self._monitor.tap, self._events)
         try:
             if settings.watch:
                 self._watcher = Watcher(specs_of(settings.callbacks), chain, self._events)
-            self._new_session(settings.fade_in_s)
+            self._sessions.begin(settings.fade_in_s)
         except BaseException:
-            self._close_source()
+            self._sessions.close()
             self._close_watcher()
             self._monitor.close(keep=False)
             raise
@@ -120,8 +116,7 @@ class LocalStream:
     def stats(self) -> Stats:
         """A snapshot of the counts."""
         engine, load = self._engine, self._engine.load
-        with self._counting:
-            counts, xruns = self._counts, self._xruns
+        counts, xruns = self._sessions.counts
         return Stats(
             **vars(counts),
             **vars(xruns),
@@ -206,16 +201,15 @@ class LocalStream:
             if self.active:
                 raise StreamError("the stream runs already")
             self.stop()
-            if self._stuck:
+            if self._sessions.stuck:
                 raise StreamError("a callback has never come back to this stream: make a new one")
             self._error = None
             self._stopping.clear()
-            session = self._session
+            session = self._sessions.current
             if session is None:
                 self._engine.reset()
-                self._close_source()
-                self._aux = AuxSources(self._settings.played_aux, self._settings.samplerate)
-                session = self._new_session(self._settings.fade_in_s)
+                self._sessions.rewind()
+                session = self._sessions.begin(self._settings.fade_in_s)
             self._engine.stop_requested = False
             self._collector.__enter__()
             self._turns.__enter__()
@@ -225,7 +219,7 @@ class LocalStream:
                 self._turns.__exit__()
                 self._collector.__exit__()
                 with suppress(StreamError):
-                    self._end_session()
+                    self._sessions.end()
                 raise
             if not self._used:
                 # Before sounddevice's own exit, which would take PortAudio from under a running stream.
@@ -241,7 +235,7 @@ class LocalStream:
         In a callback it returns at once, and the stream ends soon after.
         """
         self._stopping.set()
-        session = self._session
+        session = self._sessions.current
         if session is not None and session.runs_here():
             return
         with self._steering:
@@ -261,10 +255,10 @@ class LocalStream:
             self._close_watcher()
             self.stop()
             try:
-                self._end_session()  # of a stream that never started
+                self._sessions.end()  # of a stream that never started
             finally:
                 self._engine.close()
-                self._close_source()
+                self._sessions.close()
                 self._monitor.close(keep=self._used)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -275,48 +269,11 @@ class LocalStream:
         if self._closed:
             raise StreamError("the stream is closed: make a new one")
 
-    @property
-    def _counts(self) -> Counts:
-        return self._past if self._session is None else self._past + self._session.counts
-
-    @property
-    def _xruns(self) -> DeviceXruns:
-        return self._past_xruns if self._session is None else self._past_xruns + self._session.xruns
-
-    def _new_session(self, fade_in_s: float) -> Session:
-        settings = self._settings
-        self._aux.start()
-        if settings.source is not None and self._source is None:
-            self._source = SampleSource(settings.source, settings.samplerate, settings.input_channels)
-        session = Session(
-            self._duplex,
-            self._engine,
-            settings,
-            self._source,
-            self._aux,
-            self._monitor.tap,
-            self._events,
-            fade_in_s=fade_in_s,
-        )
-        self._session = session
-        return session
-
-    def _end_session(self) -> None:
-        session = self._session
-        if session is None:
-            return
-        try:
-            session.close()
-        finally:
-            self._stuck = self._stuck or session.stuck
-            with self._counting:
-                self._past, self._past_xruns, self._session = self._counts, self._xruns, None
-
     def _supervise(self) -> None:
         raise_priority(SUPERVISOR)
         try:
             while not self._stopping.wait(_TICK_S):
-                session = self._session
+                session = self._sessions.current
                 assert session is not None
                 problem = session.tend()
                 self._note_alarms()
@@ -328,7 +285,7 @@ class LocalStream:
             self._fail(error)
         finally:
             try:
-                self._end_session()
+                self._sessions.end()
             except Exception as error:
                 self._fail(error)
             finally:
@@ -349,10 +306,10 @@ class LocalStream:
             return False
         restart = self._settings.reconnect or session.overrun
         try:
-            self._end_session()
+            self._sessions.end()
         except StreamError as error:
             self._events.add(str(error))
-            if self._stuck:  # its thread may still come back to the engine: no other can have it
+            if self._sessions.stuck:  # its thread may still come back to the engine: no other can have it
                 self._fail(StreamError(f"{problem}; {error}"))
                 return False
         if not restart:
@@ -363,13 +320,13 @@ class LocalStream:
             pause = _RETRY_S
             self._engine.reset()
             try:
-                self._new_session(max(self._settings.fade_in_s, _FADE_BACK_S)).start(self._stopping)
+                self._sessions.begin(max(self._settings.fade_in_s, _FADE_BACK_S)).start(self._stopping)
             except StreamError as error:
                 if str(error) != reason:
                     reason = str(error)
                     self._events.add(f"not back yet: {reason}")
                 with suppress(StreamError):
-                    self._end_session()
+                    self._sessions.end()
                 continue
             self._restarts += 1
             self._events.add("the device is back")
@@ -378,7 +335,8 @@ class LocalStream:
 
     def _note_alarms(self) -> None:
         engine = self._engine
-        alarms = self._xruns.total + self._counts.starved + engine.overload.count
+        counts, xruns = self._sessions.counts
+        alarms = xruns.total + counts.starved + engine.overload.count
         self._monitor.alarm(
             alarms,
             lambda: (
@@ -392,9 +350,3 @@ class LocalStream:
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.close()
-
-    def _close_source(self) -> None:
-        source, self._source = self._source, None
-        if source is not None:
-            source.close()
-        self._aux.close()

@@ -7,13 +7,13 @@ from typing import Any, Self
 
 from rtstft.errors import AudioError, RtstftError, StreamError
 from rtstft.geometry import STFT
+from rtstft.live.card import PortAudioDuplex
 from rtstft.live.duplex import DeviceName, Duplex
 from rtstft.live.engine import OnError, OnOverload
 from rtstft.live.events import Event
 from rtstft.live.feed import Feed
 from rtstft.live.isolation import IsolatedStream
 from rtstft.live.local import LocalStream
-from rtstft.live.portaudio import PortAudioDuplex
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import SourceSpec
 from rtstft.live.stats import Latency, Stats

@@ -14,6 +14,7 @@ from rtstft.places import place_in_file
 from rtstft.plugin import Plugin
 
 _DEBOUNCE_MS = 100
+_KEPT = 8  # saves while the stream stands still, after which its last sound would be forgotten
 _JOIN_S = 1.0
 
 
@@ -44,7 +45,7 @@ class Watcher:
         self._watchfiles = watchfiles
         self._chain = chain
         self._events = events
-        # Of each, the newest and the one before: the chain goes back to that if the newest fails at once.
+        # Of each, the newest first: the chain goes back to the one last heard if the newest fails at once.
         self._watched: list[tuple[Path, str, list[Any]]] = [
             (file, spec, [callback])
             for given, callback in zip(specs, chain)
@@ -104,7 +105,7 @@ class Watcher:
                 self._events.add(f"{file.name} was saved, but the old {spec} stays: {error}")
             else:
                 if exchanged:
-                    versions[:] = [new, old]
+                    versions[:] = [new, *versions][:_KEPT]
                     self._events.add(f"{file.name} was saved: {spec} is new")
 
 

@@ -1,0 +1,64 @@
+"""What a plugin takes in a rig: memory that grows, memory within a frame, time."""
+
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+
+from rtstft.plugin import Plugin
+from rtstft.processor import Processor
+from rtstft.testing.rig import RATE, Rig
+from rtstft.types import RealArray
+
+_SETTLING_FRAMES = 64
+_STEADY_FRAMES = 1024
+_GROWTH = 16_384  # bytes in all of them, of an interpreter that caches; a number kept each frame takes 32
+
+
+def check_memory(rig: Rig, fresh: Callable[..., Plugin]) -> None:
+    """Memory does not grow with the frames."""
+    processor = rig.processor(fresh())
+    x = rig.noise()[: rig.geometry.hop_length]
+    out = np.empty((len(x), rig.channels), rig.dtype)
+    for _ in range(_SETTLING_FRAMES):
+        processor.process(x, out)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for _ in range(_STEADY_FRAMES):
+            processor.process(x, out)
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < _GROWTH, f"memory grew by {grown} bytes in {_STEADY_FRAMES} frames: allocate in prepare"
+
+
+def cost(rig: Rig, fresh: Callable[..., Plugin]) -> tuple[float, int]:
+    """Seconds a frame, without those of the transforms; the most bytes allocated within a frame."""
+    processor = rig.processor(fresh())
+    idle = Processor([], rig.geometry, RATE, rig.channels, dtype=rig.dtype, aux=dict.fromkeys(rig.aux, 1))
+    x = rig.noise()[: rig.geometry.hop_length]
+    out = np.empty((len(x), rig.channels), rig.dtype)
+    frame_s = max(0.0, _fastest(processor, x, out) - _fastest(idle, x, out))
+    tracemalloc.start()
+    try:
+        processor.process(x, out)
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        processor.process(x, out)
+        allocated = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    return frame_s, allocated
+
+
+def _fastest(processor: Processor, x: RealArray, out: RealArray) -> float:
+    """Seconds per hop: the best of some runs, for others share the machine."""
+    taken = []
+    for _ in range(7):
+        started = time.perf_counter()
+        for _ in range(30):
+            processor.process(x, out)
+        taken.append((time.perf_counter() - started) / 30)
+    return min(taken)
