@@ -139,6 +139,83 @@ def test_json_report_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"latency", "clipped", "gain", "not_kept", "notes", "format", "subtype"} <= set(report)
 
 
+FAILURES: dict[str, tuple[list[str], int, dict[str, Any]]] = {
+    "callback raises": (
+        ["process", "in.wav", "out.wav", "-c", "effects.py:broken"],
+        1,
+        {
+            "kind": "PluginError",
+            "plugin": "broken",
+            "frame": 0,
+            "message": "raised ValueError: first line\nsecond line",
+        },
+    ),
+    "callback cannot be prepared": (
+        ["process", "in.wav", "out.wav", "-c", "filter:kind=fir"],
+        2,
+        {
+            "kind": "SetupError",
+            "plugin": "Filter",
+            "frame": None,
+            "message": "kind='fir' without taps: give an array, Filter(taps), or a path",
+        },
+    ),
+    "no callback": (
+        ["process", "in.wav", "out.wav", "-c", "effects.py:number"],
+        2,
+        {
+            "kind": "CallbackError",
+            "plugin": None,
+            "frame": None,
+            "message": "callback 'effects.py:number' is 3, expected a function or a plugin",
+        },
+    ),
+    "no file": (
+        ["stretch", "missing.wav", "out.wav", "--rate", "2"],
+        2,
+        {"kind": "FileError", "plugin": None, "frame": None, "message": "missing.wav does not exist"},
+    ),
+    "no rate": (
+        ["stretch", "in.wav", "out.wav", "--rate", "0"],
+        2,
+        {
+            "kind": "AudioError",
+            "plugin": None,
+            "frame": None,
+            "message": "rate=0.0, expected a speed from 0.0625 to 16: 1.25 is faster",
+        },
+    ),
+    "live": (
+        ["live", "--yes", "-c", "effects.py:number", "--no-isolate"],
+        2,
+        {
+            "kind": "CallbackError",
+            "plugin": None,
+            "frame": None,
+            "message": "callback 'effects.py:number' is 3, expected a function or a plugin",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_error_is_a_line_of_json_too(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words, code, facts = FAILURES[name]
+    assert rtstft(*words) == code
+    plain = capsys.readouterr()
+    assert rtstft(*words, "--json") == code
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"error": facts}
+    assert len(out.splitlines()) == 1
+    assert (plain.out, plain.err) == ("", err)
+
+
+def test_json_of_an_error_keeps_out_of_the_sound() -> None:
+    ended = piped("process", "in.wav", "-", "--json", "-c", "effects.py:broken")
+    assert (ended.returncode, ended.stdout[:4], b"error" in ended.stdout) == (1, b"RIFF", False)
+    assert json.loads(ended.stderr.splitlines()[0])["error"]["plugin"] == "broken"
+
+
 def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert rtstft("process", "in.wav", "out.wav", "--quiet") == 0
     assert capsys.readouterr() == ("", "")

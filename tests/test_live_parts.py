@@ -12,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import Samples, noise, seeds
 
-from rtstft import STFT, Chain, FileError, FrameInfo, StreamError
+from rtstft import STFT, Chain, FileError, FrameInfo, PluginError, StreamError
 from rtstft.cli import live
+from rtstft.cli.reporting import event_facts
 from rtstft.live import FakeDuplex, Stats, Stream
 from rtstft.live.duplex import DeviceXruns, DuplexSettings
 from rtstft.live.engine import LiveEngine
-from rtstft.live.events import EventLog
+from rtstft.live.events import Event, EventLog
 from rtstft.live.playout import FadeIn, Playout
 from rtstft.live.readahead import ReadAhead
 from rtstft.live.ring import Ring
@@ -249,6 +250,7 @@ def test_failure_of_a_callback_that_came_later_is_named_with_the_streams_frame()
             raise ValueError("no good")
 
     chain = Chain()
+    events = EventLog()
     engine = LiveEngine(
         chain,
         STFT(64, 16),
@@ -259,7 +261,7 @@ def test_failure_of_a_callback_that_came_later_is_named_with_the_streams_frame()
         on_error="dry",
         returns=True,
         planner_effort="estimate",
-        events=EventLog(),
+        events=events,
     )
     block = np.zeros((640, 1), "float32")
     engine.run(block, block)
@@ -268,6 +270,35 @@ def test_failure_of_a_callback_that_came_later_is_named_with_the_streams_frame()
         engine.run(block, block)
     assert engine.first_error is not None
     assert (engine.first_error.callback, engine.first_error.frame) == ("fails", 100)
+    (event,) = events.all
+    assert event_facts(event) == {
+        "time_s": event.time_s,
+        "text": "callback 'fails', frame 100: raised ValueError: no good",
+        "kind": "PluginError",
+        "plugin": "fails",
+        "frame": 100,
+        "message": "raised ValueError: no good",
+    }
+
+
+@pytest.mark.parametrize("text", ["{}", "fx.py was saved, but the old fx.py:Fx stays: {}"])
+@pytest.mark.parametrize(
+    ("plugin", "frame", "message"),
+    [
+        ("Gate", 7, "raised ValueError: a: b"),
+        ("<lambda>", -3, "left NaN or Inf in the frame"),
+        ("it's", None, "prepare raised ValueError: first line\nsecond, frame 3: line"),
+    ],
+)
+def test_event_about_a_plugin_has_its_parts(text: str, plugin: str, frame: int | None, message: str) -> None:
+    event = Event(1.5, text.format(PluginError(plugin, frame, message)))
+    facts = {"kind": "PluginError", "plugin": plugin, "frame": frame, "message": message}
+    assert event_facts(event) == {"time_s": 1.5, "text": event.text, **facts}
+
+
+def test_event_about_anything_else_has_the_same_fields() -> None:
+    facts = {"kind": None, "plugin": None, "frame": None, "message": "overload over"}
+    assert event_facts(Event(1.5, "overload over")) == {"time_s": 1.5, "text": "overload over", **facts}
 
 
 def test_blocks_are_read_ahead_in_order_and_errors_come_at_their_place() -> None:

@@ -14,6 +14,7 @@ import typer
 
 from rtstft.cli import live_options, options
 from rtstft.cli.grouped import grouped
+from rtstft.cli.reporting import event_facts, problems_as_json
 from rtstft.errors import StreamError
 from rtstft.live import Stream, portaudio
 from rtstft.live.engine import OnError, OnOverload
@@ -70,34 +71,37 @@ def live(
     """Process live: microphone to callbacks to loudspeaker, until Ctrl-C."""
     if duration is not None and not duration > 0:
         raise typer.BadParameter(f"--duration {duration:g}, expected seconds, more than 0")
-    if not (yes or source or no_output):
-        _refuse_feedback(device.pair)
-    stream = Stream(
-        plugin or [],
-        transform.geometry(device.samplerate),
-        device=device.pair,
-        samplerate=device.samplerate,
-        channels=device.channels,
-        blocksize=device.blocksize,
-        headroom_s=headroom_ms / 1000,
-        isolate=isolate,
-        on_overload=on_overload,
-        on_error=on_error,
-        source=source,
-        output=not no_output,
-        record_dry=record_dry,
-        record_wet=record_wet,
-        overwrite=overwrite,
-        fade_in_s=_FADE_IN_S,
-        reconnect=reconnect,
-        flight_recorder_s=flight_recorder,
-        watch=watch,
-        aux={name: int(spec) if spec.isdecimal() else spec for name, spec in options.parse_aux(aux).items()},
-    )
-    end = None if duration is None else time.monotonic() + duration
-    # Ctrl-C is the way to end it, and hides no error.
-    with stream, suppress(KeyboardInterrupt):
-        _print_lines(stream, end) if as_json else _show_panel(stream, end)
+    with problems_as_json(as_json=as_json):
+        if not (yes or source or no_output):
+            _refuse_feedback(device.pair)
+        given = options.parse_aux(aux)
+        inputs = {name: int(spec) if spec.isdecimal() else spec for name, spec in given.items()}
+        stream = Stream(
+            plugin or [],
+            transform.geometry(device.samplerate),
+            device=device.pair,
+            samplerate=device.samplerate,
+            channels=device.channels,
+            blocksize=device.blocksize,
+            headroom_s=headroom_ms / 1000,
+            isolate=isolate,
+            on_overload=on_overload,
+            on_error=on_error,
+            source=source,
+            output=not no_output,
+            record_dry=record_dry,
+            record_wet=record_wet,
+            overwrite=overwrite,
+            fade_in_s=_FADE_IN_S,
+            reconnect=reconnect,
+            flight_recorder_s=flight_recorder,
+            watch=watch,
+            aux=inputs,
+        )
+        end = None if duration is None else time.monotonic() + duration
+        # Ctrl-C is the way to end it, and hides no error.
+        with stream, suppress(KeyboardInterrupt):
+            _print_lines(stream, end) if as_json else _show_panel(stream, end)
     if not as_json:
         stats = stream.stats
         print(
@@ -131,7 +135,7 @@ def _print_lines(stream: Stream, end: float | None) -> None:
     told = 0
     for _ in _intervals(stream, end, 1.0):
         events = stream.events
-        news = [dataclasses.asdict(event) for event in events[told:]]
+        news = [event_facts(event) for event in events[told:]]
         told = len(events)
         line = {**dataclasses.asdict(stream.stats), "latency": budget, "events": news}
         print(json.dumps(line), flush=True)

@@ -5,7 +5,7 @@ from contextlib import nullcontext, redirect_stdout
 
 from rtstft.cli import options
 from rtstft.cli.grouped import grouped
-from rtstft.cli.reporting import progress_bar, show_report
+from rtstft.cli.reporting import problems_as_json, progress_bar, show_report
 from rtstft.file.job import process_source
 from rtstft.file.source import Source
 from rtstft.loading import load_all
@@ -23,7 +23,8 @@ def process(
 ) -> None:
     """Process a sound file, frame by frame; output and input are aligned and of equal length."""
     # What a callback prints must not end up in the sound.
-    with redirect_stdout(sys.stderr) if target == "-" else nullcontext():
+    aside = redirect_stdout(sys.stderr) if target == "-" else nullcontext()
+    with problems_as_json(target, as_json=job.as_json), aside:
         callbacks = load_all(plugin or [])
         with Source(source) as opened, progress_bar(hidden=job.quiet or job.as_json) as progress:
             report = process_source(

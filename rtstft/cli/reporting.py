@@ -1,21 +1,64 @@
-"""What a file job shows: its progress, and its report as text or JSON."""
+"""What a verb shows: a file job's progress and report, as text or JSON; a problem and an event as JSON."""
 
 import dataclasses
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TextIO
 
+from rtstft.errors import PluginError, RtstftError
 from rtstft.file.report import FileProgress, FileReport
+from rtstft.live.events import Event
+
+# How PluginError words itself, also within a longer text.
+_PLUGIN_ERROR = re.compile(
+    r"callback (?P<quote>['\"])(?P<plugin>.*?)(?P=quote)(, frame (?P<frame>-?\d+))?: (?P<message>.*)",
+    re.DOTALL,
+)
+
+
+def event_facts(event: Event) -> dict[str, Any]:
+    """An event as JSON holds it; of one about a plugin's failure, kind, plugin, frame and message as well."""
+    facts = dataclasses.asdict(event)
+    found = _PLUGIN_ERROR.search(event.text)
+    if found is None:
+        return {**facts, **_facts(None, None, None, event.text)}
+    frame = int(found["frame"]) if found["frame"] else None
+    return {**facts, **_facts(PluginError.__name__, found["plugin"], frame, found["message"])}
+
+
+@contextmanager
+def problems_as_json(target: str = "", *, as_json: bool) -> Iterator[None]:
+    """Prints an error that ends the verb as a line of JSON too, where the sound does not go."""
+    try:
+        yield
+    except RtstftError as error:
+        if as_json:
+            if isinstance(error, PluginError):
+                facts = _facts(type(error).__name__, error.callback, error.frame, error.what)
+            else:
+                facts = _facts(type(error).__name__, None, None, str(error))
+            print(json.dumps({"error": facts}), file=_out(target), flush=True)
+        raise
 
 
 def show_report(report: FileReport, target: str, *, quiet: bool, as_json: bool) -> None:
     """Prints the report, where the sound does not go."""
-    out = sys.stderr if target == "-" else sys.stdout
+    out = _out(target)
     if as_json:
         print(json.dumps({**dataclasses.asdict(report), "speed": report.speed}), file=out)
     elif not quiet:
         print("\n".join(_summary(report, target)), file=out)
+
+
+def _facts(kind: str | None, plugin: str | None, frame: int | None, message: str) -> dict[str, Any]:
+    return {"kind": kind, "plugin": plugin, "frame": frame, "message": message}
+
+
+def _out(target: str) -> TextIO:
+    return sys.stderr if target == "-" else sys.stdout
 
 
 def _summary(report: FileReport, target: str) -> Iterator[str]:
