@@ -59,7 +59,7 @@ class Stage:
         self.lookahead = runner.lookahead
         self._current = _Occupant(runner, self.lookahead, context)
         self._candidates: deque[tuple[_Occupant, Outcome | None]] = deque()
-        self._adopting = threading.Lock()
+        self._listing = threading.Lock()  # of candidates; never held while a callback runs
         self.start(0)
         self._delay = -1
         self.place(delay)
@@ -143,14 +143,16 @@ class Stage:
 
     def let_go(self) -> bool:
         """Holds nothing but the newest, if no frame has passed; or else returns False."""
-        with self._adopting:
-            while self._candidates and self.unheard:
-                self._adopt()
+        with self._listing:
+            if self._candidates and self.unheard:
+                self._current = self._candidates[-1][0]
+                self._candidates.clear()
         return self.settled
 
     def reset(self) -> None:
         """Back to the state after `prepare`; a new callback is still to show its first frames."""
-        self._keep_newest()
+        with self._listing:
+            self._keep_newest()
         self.start(0)
         for delay in self._aux_delays.values():
             delay.reset()
@@ -166,62 +168,76 @@ class Stage:
         index = self._index - self._delay
         self._index += 1
         aux = self._delayed_aux()
-        if self._candidates:
-            with self._adopting:
-                return self._call_again(frame, index, aux)
-        return self._current.run(frame, index, aux)
+        return self._run(frame, index, aux)
 
     def _delayed_aux(self) -> Aux:
         if not self._aux_delays:
             return self._aux
         return {name: delay.push(self._aux[name]) for name, delay in self._aux_delays.items()}
 
+    def _run(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
+        if self._candidates:
+            return self._exchange(frame, index, aux)
+        return self._current.run(frame, index, aux)
+
     def _exchange(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
         """A frame through the old and the new."""
         at_once = self._index == 1  # nothing has been heard of the old one yet
-        if at_once:
-            self._keep_newest()
-        candidate, outcome = self._candidates[0]
-        if candidate is self._current:  # back again, from one that did not stay
-            self._adopt()
-            return self._call_again(frame, index, aux)
-        back = len(self._candidates) > 1 and self._candidates[1][0] is self._current
+        with self._listing:
+            if at_once:
+                self._keep_newest()
+            current = self._current
+            waiting = list(self._candidates)
+        if not waiting:  # let_go was faster
+            return current.run(frame, index, aux)
+        entry = waiting[0]
+        candidate, _ = entry
+        if candidate is current:  # back again, from one that did not stay
+            self._decide(entry, stays=True)
+            return self._run(frame, index, aux)
+        back = len(waiting) > 1 and waiting[1][0] is current
         try:
             candidate.audition(frame, index, aux, back=back, at_once=at_once)
         except Exception as error:
-            self._candidates.popleft()
-            if self.callback is candidate.callback:
-                self.callback = self._current.callback
-            if outcome is not None:
-                outcome(_failure(candidate.runner.name, error, index))
-            return self._call_again(frame, index, aux)
+            self._decide(entry, stays=False, error=_failure(candidate.runner.name, error, index))
+            return self._run(frame, index, aux)
         try:
-            result = self._current.run(frame, index, aux)
+            result = current.run(frame, index, aux)
         except Exception:
             if candidate.weight > 0:
-                self._adopt()
+                self._decide(entry, stays=True)
             raise
         if result is not None and result is not frame:
             store(result, frame)
         candidate.fade_over(frame)
-        if candidate.accepted:
-            self._adopt()
-        elif back and candidate.weight <= 0:
-            self._candidates.popleft()
-            if outcome is not None:
-                outcome(None)
+        if candidate.accepted or (back and candidate.weight <= 0):
+            self._decide(entry, stays=candidate.accepted)
         return None
 
-    def _call_again(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
-        return (self._exchange if self._candidates else self._current.run)(frame, index, aux)
+    def _decide(
+        self, entry: tuple["_Occupant", Outcome | None], *, stays: bool, error: PluginError | None = None
+    ) -> None:
+        """Has the first candidate take the place, or sends it away; unless another thread was faster."""
+        occupant, outcome = entry
+        with self._listing:
+            if not self._candidates or self._candidates[0] is not entry:
+                return
+            if stays:
+                self._current.retired = occupant is not self._current
+                self._current = occupant
+            elif self.callback is occupant.callback:
+                self.callback = self._current.callback
+            self._candidates.popleft()  # at last: other threads find each in one place at least
+        if outcome is not None:
+            outcome(error)
 
     def _occupants(self) -> list["_Occupant"]:
         return [*(occupant for occupant, _ in list(self._candidates)), self._current]
 
     def _await(self, occupant: "_Occupant", outcome: Outcome | None) -> None:
-        self.callback = occupant.callback
-        self._candidates.append((occupant, outcome))
-        with self._adopting:
+        with self._listing:
+            self.callback = occupant.callback
+            self._candidates.append((occupant, outcome))
             if self.unheard:
                 self._keep_newest()
 
@@ -229,15 +245,6 @@ class Stage:
         """Forgets candidates that nobody is going to hear."""
         while len(self._candidates) > 1:
             self._candidates.popleft()
-
-    def _adopt(self) -> None:
-        occupant, outcome = self._candidates[0]
-        if occupant is not self._current:
-            self._current.retired = True
-        self._current = occupant
-        self._candidates.popleft()  # at last: other threads find each in one place at least
-        if outcome is not None:
-            outcome(None)
 
 
 class _Occupant:

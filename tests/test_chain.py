@@ -410,7 +410,7 @@ def test_prepare_that_fails_is_raised_and_changes_nothing() -> None:
         def prepare(self, context: Context) -> None:  # noqa: ARG002
             raise ValueError("no table")
 
-    chain, processor = made(Times(2))
+    chain, processor = made(lambda frame: frame * 2)
     other = Processor(chain, GEOMETRY, SAMPLERATE, channels=1, dtype="float64")
     level(processor)
     changes: list[Callable[[], Any]] = [
@@ -525,6 +525,24 @@ def test_change_from_within_prepare_is_refused() -> None:
         chain.append(Greedy(2))
     assert not chain
     assert level(processor) == pytest.approx(1)
+
+
+def test_change_of_the_stage_that_runs_from_within_its_callbacks() -> None:
+    chain, processor = made(Times(2))
+    last = Times(7)
+
+    class Restless(Times):
+        def process(self, frame: Any, info: FrameInfo) -> None:
+            super().process(frame, info)
+            if len(self.indexes) in (2, 7):
+                chain[0] = Times(5) if len(self.indexes) == 2 else last
+
+    processor.process(ONES)
+    chain[0] = Restless(3)
+    level(processor)
+    there: Any = chain[0]
+    assert there.factor in (5, 7)
+    assert level(processor) == pytest.approx(there.factor)
 
 
 def test_changes_from_other_threads() -> None:
