@@ -80,7 +80,7 @@ class ConditioningWarning(UserWarning):
 
 
 class PluginWarning(UserWarning):
-    """A plugin that is not used as asked: it failed in its first frames in a Chain, or shares its name."""
+    """A plugin that failed in its first frames in a Chain, or shares its name; an input that none hears."""
 
 
 class ResponseWarning(UserWarning):
