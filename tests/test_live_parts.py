@@ -19,6 +19,7 @@ from rtstft.live import FakeDuplex, Stats, Stream
 from rtstft.live.duplex import DeviceXruns, DuplexSettings
 from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
+from rtstft.live.overload import Overload
 from rtstft.live.playout import FadeIn, Playout
 from rtstft.live.readahead import ReadAhead
 from rtstft.live.ring import Ring
@@ -294,6 +295,15 @@ def test_event_about_a_plugin_has_its_parts(text: str, plugin: str, frame: int |
     event = Event(1.5, text.format(PluginError(plugin, frame, message)))
     facts = {"kind": "PluginError", "plugin": plugin, "frame": frame, "message": message}
     assert event_facts(event) == {"time_s": 1.5, "text": event.text, **facts}
+
+
+@pytest.mark.parametrize(("slowest", "plugin"), [("Slow", "Slow"), ("", None)])
+def test_event_about_an_overload_names_the_plugin(slowest: str, plugin: str | None) -> None:
+    log = EventLog()
+    Overload(0.005, "dry", log).observe(2.0, 1000, slowest)
+    facts = event_facts(log.all[0])
+    assert (facts["kind"], facts["plugin"], facts["frame"]) == ("overload", plugin, None)
+    assert facts["message"] == "takes 2.0 times the hop's time"
 
 
 def test_event_about_anything_else_has_the_same_fields() -> None:

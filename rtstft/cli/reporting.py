@@ -17,16 +17,18 @@ _PLUGIN_ERROR = re.compile(
     r"callback (?P<quote>['\"])(?P<plugin>.*?)(?P=quote)(, frame (?P<frame>-?\d+))?: (?P<message>.*)",
     re.DOTALL,
 )
+_OVERLOAD = re.compile(r"overload: (?:the engine|(?P<plugin>.+?)) (?P<message>takes .*? the hop's time)")
 
 
 def event_facts(event: Event) -> dict[str, Any]:
-    """An event as JSON holds it; of one about a plugin's failure, kind, plugin, frame and message as well."""
+    """An event as JSON holds it; kind, plugin, frame and message of a problem as well."""
     facts = dataclasses.asdict(event)
-    found = _PLUGIN_ERROR.search(event.text)
-    if found is None:
-        return {**facts, **_facts(None, None, None, event.text)}
-    frame = int(found["frame"]) if found["frame"] else None
-    return {**facts, **_facts(PluginError.__name__, found["plugin"], frame, found["message"])}
+    if found := _OVERLOAD.match(event.text):
+        return {**facts, **_facts("overload", found["plugin"], None, found["message"])}
+    if found := _PLUGIN_ERROR.search(event.text):
+        frame = int(found["frame"]) if found["frame"] else None
+        return {**facts, **_facts(PluginError.__name__, found["plugin"], frame, found["message"])}
+    return {**facts, **_facts(None, None, None, event.text)}
 
 
 @contextmanager
