@@ -14,7 +14,7 @@ import typer
 
 from rtstft.cli import live_options, options
 from rtstft.cli.grouped import grouped
-from rtstft.cli.reporting import event_facts, problems_as_json
+from rtstft.cli.reporting import problems_as_json
 from rtstft.errors import StreamError
 from rtstft.live import Stream, portaudio
 from rtstft.live.engine import OnError, OnOverload
@@ -135,7 +135,7 @@ def _print_lines(stream: Stream, end: float | None) -> None:
     told = 0
     for _ in _intervals(stream, end, 1.0):
         events = stream.events
-        news = [event_facts(event) for event in events[told:]]
+        news = [dataclasses.asdict(event) for event in events[told:]]
         told = len(events)
         line = {**dataclasses.asdict(stream.stats), "latency": budget, "events": news}
         print(json.dumps(line), flush=True)

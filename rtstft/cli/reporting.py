@@ -1,34 +1,15 @@
-"""What a verb shows: a file job's progress and report, as text or JSON; a problem and an event as JSON."""
+"""What a verb shows: a file job's progress and report, as text or JSON; an error as JSON."""
 
 import dataclasses
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import TextIO
 
-from rtstft.errors import PluginError, RtstftError
+from rtstft.errors import RtstftError
 from rtstft.file.report import FileProgress, FileReport
-from rtstft.live.events import Event
-
-# How PluginError words itself, also within a longer text.
-_PLUGIN_ERROR = re.compile(
-    r"callback (?P<quote>['\"])(?P<plugin>.*?)(?P=quote)(, frame (?P<frame>-?\d+))?: (?P<message>.*)",
-    re.DOTALL,
-)
-_OVERLOAD = re.compile(r"overload: (?:the engine|(?P<plugin>.+?)) (?P<message>takes .*? the hop's time)")
-
-
-def event_facts(event: Event) -> dict[str, Any]:
-    """An event as JSON holds it; kind, plugin, frame and message of a problem as well."""
-    facts = dataclasses.asdict(event)
-    if found := _OVERLOAD.match(event.text):
-        return {**facts, **_facts("overload", found["plugin"], None, found["message"])}
-    if found := _PLUGIN_ERROR.search(event.text):
-        frame = int(found["frame"]) if found["frame"] else None
-        return {**facts, **_facts(PluginError.__name__, found["plugin"], frame, found["message"])}
-    return {**facts, **_facts(None, None, None, event.text)}
+from rtstft.live.events import Problem
 
 
 @contextmanager
@@ -38,10 +19,7 @@ def problems_as_json(target: str = "", *, as_json: bool) -> Iterator[None]:
         yield
     except RtstftError as error:
         if as_json:
-            if isinstance(error, PluginError):
-                facts = _facts(type(error).__name__, error.callback, error.frame, error.what)
-            else:
-                facts = _facts(type(error).__name__, None, None, str(error))
+            facts = dataclasses.asdict(Problem.of(error))
             print(json.dumps({"error": facts}), file=_out(target), flush=True)
         raise
 
@@ -53,10 +31,6 @@ def show_report(report: FileReport, target: str, *, quiet: bool, as_json: bool) 
         print(json.dumps({**dataclasses.asdict(report), "speed": report.speed}), file=out)
     elif not quiet:
         print("\n".join(_summary(report, target)), file=out)
-
-
-def _facts(kind: str | None, plugin: str | None, frame: int | None, message: str) -> dict[str, Any]:
-    return {"kind": kind, "plugin": plugin, "frame": frame, "message": message}
 
 
 def _out(target: str) -> TextIO:

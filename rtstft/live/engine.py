@@ -146,7 +146,7 @@ class LiveEngine(Processor):
         self.callback_errors += 1
         if self.first_error is None:
             self.first_error = error
-            self._events.add(str(error))
+            self._events.add(str(error), error)
         if self._on_error == "stop":
             self.stop_requested = True
 
@@ -192,12 +192,12 @@ class LiveEngine(Processor):
             try:
                 setattr(plugin, attribute, value)
             except Exception as error:
-                self._events.add(f"{attribute}={value!r} was refused: {error}")
+                self._events.add(f"{attribute}={value!r} was refused: {error}", error)
         super()._run_frames(due)
         self.frames += due
 
     def _rejected(self, error: PluginError) -> None:
-        self._events.add(f"{error}; it was not taken in, what played before goes on")
+        self._events.add(f"{error}; it was not taken in, what played before goes on", error)
 
     def _end_frame(self, frame: ComplexArray) -> None:
         if not self.bypass:

@@ -5,7 +5,7 @@ from time import perf_counter
 
 import numpy as np
 
-from rtstft.live.events import EventLog
+from rtstft.live.events import EventLog, Problem
 from rtstft.types import ComplexArray
 
 _WINDOW_S = 0.5
@@ -54,9 +54,11 @@ class Overload:
             self.count += 1
             self._fast_probes = 0
             self._next_probe = now + _PROBE_INTERVAL_S
+            what = f"takes {load:.1f} times the hop's time"
+            until = f"output is {self._policy} until it is fast again"
             self._events.add(
-                f"overload: {slowest or 'the engine'} takes {load:.1f} times the hop's time; "
-                f"output is {self._policy} until it is fast again"
+                f"overload: {slowest or 'the engine'} {what}; {until}",
+                Problem("overload", slowest or None, None, what),
             )
 
     def end_frame(self, frame: ComplexArray, probe_s: float) -> None:

@@ -102,7 +102,7 @@ class Watcher:
                 new = _like(old, reload(spec), spec)
                 exchanged = self._chain.exchange(old, new)
             except Exception as error:
-                self._events.add(f"{file.name} was saved, but the old {spec} stays: {error}")
+                self._events.add(f"{file.name} was saved, but the old {spec} stays: {error}", error)
             else:
                 if exchanged:
                     versions[:] = [new, *versions][:_KEPT]
