@@ -40,7 +40,6 @@ else:
         "save_preset": "rtstft.presets",
         "stretch_file": "rtstft.file",
     }
-    del frames  # the engine's module of that name, which would hide the function
 
     def __getattr__(name: str) -> object:
         from importlib import import_module

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from rtstft.delay import FrameDelay
 from rtstft.errors import PluginError, RtstftError, SetupError
-from rtstft.frames import FrameDelay
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context, FrameInfo, Plugin
 from rtstft.types import ComplexArray

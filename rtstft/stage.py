@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rtstft.errors import PluginError
-from rtstft.frames import FrameDelay
+from rtstft.delay import FrameDelay
+from rtstft.errors import PluginError, SetupError
 from rtstft.plugin import Callback, Context
 from rtstft.runner import Aux, BadFrameError, NotFiniteError, Runner, fade_frames, store
 from rtstft.types import ComplexArray
@@ -340,11 +340,11 @@ def _failure(name: str, error: Exception, frame_index: int) -> PluginError:
     return PluginError(name, frame_index, what)
 
 
-def too_late(runner: Runner, delay: int) -> PluginError:
+def too_late(runner: Runner, delay: int) -> SetupError:
     """What to say of a lookahead that the stream has no delay for."""
-    return PluginError(
+    return SetupError(
         runner.name,
-        0,
+        None,
         f"looks {runner.lookahead} frames ahead, but a stream that has begun keeps its latency, and "
         f"here there are {delay}: make a new stream with it",
     )

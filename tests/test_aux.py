@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strategies import dtypes, geometries, noise, partitions, streamed
 
 from rtstft import STFT, AudioError, Chain, Context, FrameInfo, Plugin, PluginError, Processor
-from rtstft.frames import FrameDelay
+from rtstft.delay import FrameDelay
 
 GEOMETRY = STFT(64, 16, 48)
 

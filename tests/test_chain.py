@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from strategies import noise, streamed
 
 from rtstft import STFT, Chain, Context, FrameInfo, ParameterError, Plugin, PluginError, Processor
+from rtstft.delay import FrameDelay
 from rtstft.errors import PluginWarning
-from rtstft.frames import FrameDelay
 from rtstft.plugins.gain import Gain
 
 GEOMETRY = STFT(64, 16, 64)

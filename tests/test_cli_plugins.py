@@ -27,7 +27,7 @@ from rtstft import (
     process_file,
     save_preset,
 )
-from rtstft.frames import FrameDelay
+from rtstft.delay import FrameDelay
 from rtstft.loading import load
 from rtstft.places import registered
 from rtstft.plugin import Context, Plugin

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strategies import channel_counts, dtypes, geometries, noise, partitions, quiet_stft, streamed
 
 from rtstft import STFT, Chain, Context, Plugin, Processor
-from rtstft.frames import FrameDelay
+from rtstft.delay import FrameDelay
 from rtstft.plugins.gain import Gain
 
 SETTINGS: list[dict[str, Any]] = [{"mix": 0.0}, {"bypass": True}, {"mix": 0, "bypass": True}]

@@ -34,7 +34,7 @@ BUILD_ORDER = [
     ["synthesis"],
     ["whole"],
     ["geometry"],
-    ["automation", "frames", "places"],
+    ["automation", "delay", "places"],
     ["params"],
     ["plugin"],
     ["runner"],

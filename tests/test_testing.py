@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rtstft import STFT, Context, FrameInfo, GeometryError, Param, ParameterError, Plugin
-from rtstft.frames import FrameDelay
+from rtstft.delay import FrameDelay
 from rtstft.plugins.gain import Gain
 from rtstft.testing import GEOMETRIES, PluginReport, check_plugin
 

@@ -43,7 +43,7 @@ class IsolatedStream:
             row = settings.callbacks
             raise PluginError(
                 ", ".join(map(name_of, row)) if isinstance(row, (list, tuple)) else name_of(row),
-                0,
+                None,
                 f"cannot be sent to another process ({error}): expected functions and classes from the top "
                 f"of a module, or names such as 'file.py:name'",
             ) from error

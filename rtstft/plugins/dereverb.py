@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from rtstft.frames import FrameDelay
+from rtstft.delay import FrameDelay
 from rtstft.params import Param
 from rtstft.plugin import Context, Plugin
 from rtstft.plugins._lsa import LsaGain

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from rtstft import fftw
-from rtstft.frames import FrameDelay
+from rtstft.delay import FrameDelay
 from rtstft.params import Param
 from rtstft.plugin import Context, Plugin
 from rtstft.types import ComplexArray
