@@ -103,6 +103,11 @@ class Processor:
         self._frames_done = 0
         self._one_dimensional = False
 
+    @property
+    def unheard(self) -> list[str]:
+        """Of each auxiliary input that no callback listens to, a line that says so."""
+        return self._row.unheard
+
     def process(self, block: RealArray, out: RealArray | None = None) -> RealArray:
         """The next `n` samples in, the next `n` samples out.
 

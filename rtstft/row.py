@@ -9,7 +9,7 @@ from typing import Any
 from rtstft.chain import Chain, refuse_twins
 from rtstft.errors import ParameterError, PluginError
 from rtstft.plugin import Callback, Context
-from rtstft.runner import Aux, Runner, name_of
+from rtstft.runner import Aux, Runner, hears, name_of
 from rtstft.stage import Stage, let_pass, too_late
 from rtstft.types import ComplexArray
 
@@ -78,6 +78,18 @@ class Row:
     def lookahead(self) -> int:
         """Frames by which the row delays the stream."""
         return sum(stage.lookahead for stage in self.stages)
+
+    @property
+    def unheard(self) -> list[str]:
+        """Of each auxiliary input that no callback listens to, what to tell the user."""
+        row = [stage.callback for stage in self.stages]
+        wanted = dict.fromkeys(name for callback in row for name in getattr(callback, "aux", ()))
+        return [
+            f"auxiliary input {name!r} is given, but no callback listens to it: they listen to "
+            f"{', '.join(wanted) or 'none'}"
+            for name in self._aux
+            if not any(hears(callback, name) for callback in row)
+        ]
 
     def changed(self) -> None:
         """Follows a chain: prepares what is new, and plans the change for the next frame."""

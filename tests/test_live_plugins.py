@@ -406,6 +406,13 @@ def test_source_and_auxiliary_input_stay_together_when_the_device_comes_back() -
     assert np.allclose(again, expected[: len(again)], atol=1e-4)
 
 
+def test_input_that_no_callback_listens_to_is_an_event() -> None:
+    fake = FakeDuplex(blocksize=BLOCK)
+    with Stream(Voice(), GEOMETRY, samplerate=RATE, aux={"voice": 1, "noise": 1}, duplex=fake) as stream:
+        told = [event.text for event in stream.events if "listens" in event.text]
+    assert told == ["auxiliary input 'noise' is given, but no callback listens to it: they listen to voice"]
+
+
 def test_facts_are_there_while_the_row_changes() -> None:
     fake = FakeDuplex(blocksize=BLOCK)
     with Stream(["gain", Halved()], GEOMETRY, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream:

@@ -1,7 +1,6 @@
 """Auxiliary inputs of a file job: further sound files that run along with the source."""
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from os import PathLike
 from types import TracebackType
@@ -9,10 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from rtstft.chain import Chain
-from rtstft.errors import FileError, PluginWarning
+from rtstft.errors import FileError
 from rtstft.file.source import Source
-from rtstft.runner import hears
 from rtstft.types import RealArray
 
 
@@ -56,19 +53,6 @@ class AuxSources:
             undo.pop_all()
         self.channels = {name: opened.channels for name, opened in self._sources.items()}
 
-    def warn_of_unheard(self, callbacks: Iterable[Any]) -> None:
-        """PluginWarning for each input that none of the callbacks listens to."""
-        row = list(_each(callbacks))
-        wanted = dict.fromkeys(name for callback in row for name in getattr(callback, "aux", ()))
-        for name in self.channels:
-            if not any(hears(callback, name) for callback in row):
-                warnings.warn(
-                    f"auxiliary input {name!r} is given, but no callback listens to it: they listen to "
-                    f"{', '.join(wanted) or 'none'}",
-                    PluginWarning,
-                    stacklevel=4,  # of who calls process_file
-                )
-
     def beside(self, block: RealArray, dtype: np.dtype[Any]) -> RealArray:
         """`block`, shape (n, channels), with the next n samples of each file as further columns.
 
@@ -95,12 +79,3 @@ class AuxSources:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
-
-
-def _each(callbacks: Iterable[Any]) -> Iterator[Any]:
-    """The callbacks, those in chains included."""
-    for callback in callbacks:
-        if isinstance(callback, Chain):
-            yield from _each(callback)
-        else:
-            yield callback

@@ -1,17 +1,18 @@
 """process_file: a sound file through callbacks into a sound file, in constant memory."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from typing import Any, Unpack
 
 import numpy as np
 
+from rtstft.errors import PluginWarning
 from rtstft.file.aux import AuxSources
 from rtstft.file.output import Output, OutputOptions
 from rtstft.file.report import FileProgress, FileReport
 from rtstft.file.source import Source
 from rtstft.geometry import STFT
-from rtstft.loading import specs_of
 from rtstft.plugin import Callback
 from rtstft.processor import Processor
 from rtstft.types import RealArray
@@ -80,10 +81,9 @@ def process_source(
 ) -> FileReport:
     """`process_file` of a source that is open already."""
     target = Output(source, dst, **output)
-    row = specs_of(callbacks)
     with AuxSources(aux or {}, source) as aux_sources:
         processor = Processor(
-            row,
+            callbacks,
             geometry,
             source.samplerate,
             source.channels,
@@ -91,7 +91,8 @@ def process_source(
             planner_effort=planner_effort,
             aux=aux_sources.channels,
         )
-        aux_sources.warn_of_unheard(row)
+        for unheard in processor.unheard:
+            warnings.warn(unheard, PluginWarning, stacklevel=3)  # of who calls process_file
         return target.write(
             _processed(source, aux_sources, processor, target.dtype),
             length=source.samples,

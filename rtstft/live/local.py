@@ -77,6 +77,8 @@ class LocalStream:
         self._monitor = Monitor(settings, chain, self._events)
         if listener is not None:
             self._monitor.add(listener)
+        for unheard in self._engine.unheard:
+            self._events.add(unheard)
         self._sessions = Sessions(duplex, self._engine, settings, aux, self._monitor.tap, self._events)
         try:
             if settings.watch:
