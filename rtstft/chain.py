@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Any, Protocol, Self, overload
 from weakref import WeakSet
 
+from rtstft.callbacks import name_of
 from rtstft.errors import ParameterError
 from rtstft.plugin import Callback, Plugin
-from rtstft.runner import name_of
 
 
 class Follower(Protocol):

@@ -15,8 +15,8 @@ from rtstft.arrays import check_out, check_samples, interleave, is_finite_number
 from rtstft.errors import AudioError, PluginError, PluginWarning, StreamError
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context
+from rtstft.returned import NotFiniteError, checked, store
 from rtstft.row import Call, Row
-from rtstft.runner import NotFiniteError, checked, store
 from rtstft.stage import Stage
 from rtstft.types import ComplexArray, RealArray
 

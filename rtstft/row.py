@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from rtstft.callbacks import hears, name_of
 from rtstft.chain import Chain, refuse_twins
 from rtstft.errors import ParameterError, PluginError
 from rtstft.plugin import Callback, Context
-from rtstft.runner import Aux, Runner, hears, name_of
+from rtstft.runner import Aux, Runner
 from rtstft.stage import Stage, let_pass, too_late
 from rtstft.types import ComplexArray
 

@@ -1,16 +1,17 @@
 """Runner: one callback as the engine calls it, with its dry signal beside it."""
 
-import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
+from rtstft.callbacks import arguments_of, name_of
 from rtstft.delay import FrameDelay
 from rtstft.errors import PluginError, RtstftError, SetupError
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context, FrameInfo, Plugin
+from rtstft.returned import BadFrameError, store
 from rtstft.types import ComplexArray
 
 Aux = Mapping[str, ComplexArray]
@@ -26,57 +27,6 @@ def fade_frames(context: Context) -> int:
     go to zero or nearly so (hamming), and 8 frames where hops are long.
     """
     return max(_FADE_FRAMES, math.ceil(_FADE_S / context.hop_s))
-
-
-class BadFrameError(Exception):
-    """A callback came back, but with a frame that cannot be used; never leaves the package."""
-
-
-class NotFiniteError(BadFrameError):
-    """The frame that a callback left has NaN or Inf in it."""
-
-    def __str__(self) -> str:
-        return (
-            "left NaN or Inf in the frame: look for a division by zero, a logarithm of zero, or an overflow"
-        )
-
-
-def store(result: object, frame: ComplexArray) -> None:
-    """Copies what a callback returned into `frame`; BadFrameError if it does not fit."""
-    returned = np.asarray(result)
-    if returned.shape != frame.shape or returned.dtype.kind not in "fc":
-        raise BadFrameError(
-            f"returned {returned.dtype} of shape {returned.shape}, expected complex numbers of shape "
-            f"{frame.shape} (channels, bins), or None after changing the frame in place"
-        )
-    frame[...] = returned
-
-
-def checked(call: Callable[[ComplexArray], Any], frame: ComplexArray) -> Callable[[ComplexArray], None]:
-    """`call`, followed by a look at `frame`: which of several callbacks left NaN or Inf?"""
-    channels = list(frame)
-    finite = np.empty(frame.shape[1], np.bool_)
-
-    def checked_call(frame: ComplexArray) -> None:
-        result = call(frame)
-        if result is not None and result is not frame:
-            store(result, frame)
-        for channel in channels:
-            if not np.isfinite(channel, finite).all():
-                raise NotFiniteError
-
-    return checked_call
-
-
-def name_of(callback: object) -> str:
-    """Name of a function, or of an object's class."""
-    return str(getattr(callback, "__name__", type(callback).__name__))
-
-
-def hears(callback: Any, aux: str) -> bool:
-    """Whether a callback listens to the auxiliary input `aux`: it says so, or takes all and says nothing."""
-    declared = getattr(callback, "aux", ())
-    return aux in declared if declared else _arguments_of(getattr(callback, "process", callback)) == 3
 
 
 class Runner:
@@ -140,7 +90,7 @@ class Runner:
         self._settle()
         self.process = process
         try:
-            self._arguments = _arguments_of(process)
+            self._arguments = arguments_of(process)
         except TypeError as error:
             raise PluginError(self.name, None, str(error)) from None
         self.plain = self._values is None and self._arguments == 1
@@ -265,23 +215,3 @@ def _centre(stft: STFT) -> float:
 
 def _nothing() -> None:
     """A plain callback has no parameters to take over."""
-
-
-def _arguments_of(process: Callable[..., Any]) -> int:
-    """How many arguments `process` wants: the frame; its info; the auxiliary inputs.
-
-    A second or third positional parameter is meant if it has no default, or is called info or aux.
-    """
-    try:
-        parameters = inspect.signature(process).parameters.values()
-    except (TypeError, ValueError):  # some builtins have no signature: they take the frame alone
-        return 1
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    count = 1
-    for parameter, name in zip([p for p in parameters if p.kind in positional][1:3], ("info", "aux")):
-        if parameter.default is not parameter.empty and parameter.name != name:
-            break
-        if name == "info" and parameter.name == "aux":
-            raise TypeError("takes (frame, aux), expected (frame, info, aux)")
-        count += 1
-    return count

@@ -5,15 +5,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from rtstft.delay import FrameDelay
 from rtstft.errors import PluginError, SetupError
+from rtstft.occupant import Occupant
 from rtstft.plugin import Callback, Context
-from rtstft.runner import Aux, BadFrameError, NotFiniteError, Runner, fade_frames, store
+from rtstft.returned import BadFrameError, store
+from rtstft.runner import Aux, Runner
 from rtstft.types import ComplexArray
 
-_PROBATION_FRAMES = 4
 Outcome = Callable[[PluginError | None], object]
 
 
@@ -57,8 +56,8 @@ class Stage:
         self.callback = callback
         runner = Runner(callback, context)
         self.lookahead = runner.lookahead
-        self._current = _Occupant(runner, self.lookahead, context)
-        self._candidates: deque[tuple[_Occupant, Outcome | None]] = deque()
+        self._current = Occupant(runner, self.lookahead, context)
+        self._candidates: deque[tuple[Occupant, Outcome | None]] = deque()
         self._listing = threading.Lock()  # of candidates; never held while a callback runs
         self.start(0)
         self._delay = -1
@@ -121,7 +120,7 @@ class Stage:
         """`replace` by what is prepared already."""
         if runner.lookahead > self.lookahead:
             raise too_late(runner, self.lookahead)
-        self._await(_Occupant(runner, self.lookahead, self._context), outcome)
+        self._await(Occupant(runner, self.lookahead, self._context), outcome)
 
     def holds(self, callback: Callback) -> bool:
         """Whether `callback` runs here, or is going to."""
@@ -215,7 +214,7 @@ class Stage:
         return None
 
     def _decide(
-        self, entry: tuple["_Occupant", Outcome | None], *, stays: bool, error: PluginError | None = None
+        self, entry: tuple[Occupant, Outcome | None], *, stays: bool, error: PluginError | None = None
     ) -> None:
         """Has the first candidate take the place, or sends it away; unless another thread was faster."""
         occupant, outcome = entry
@@ -231,10 +230,10 @@ class Stage:
         if outcome is not None:
             outcome(error)
 
-    def _occupants(self) -> list["_Occupant"]:
+    def _occupants(self) -> list[Occupant]:
         return [*(occupant for occupant, _ in list(self._candidates)), self._current]
 
-    def _await(self, occupant: "_Occupant", outcome: Outcome | None) -> None:
+    def _await(self, occupant: Occupant, outcome: Outcome | None) -> None:
         with self._listing:
             self.callback = occupant.callback
             self._candidates.append((occupant, outcome))
@@ -245,90 +244,6 @@ class Stage:
         """Forgets candidates that nobody is going to hear."""
         while len(self._candidates) > 1:
             self._candidates.popleft()
-
-
-class _Occupant:
-    """A runner in a stage that delays frames by `delay`, whatever the runner's own lookahead is.
-
-    Attributes:
-        callback: the runner's.
-        weight: its share of the output, while it is a candidate.
-        retired: another one has taken its place.
-    """
-
-    def __init__(self, runner: Runner, delay: int, context: Context) -> None:
-        shape = (context.channels, context.stft.bins)
-        self.runner = runner
-        self.callback: Callback = runner.callback
-        self.weight = 0.0
-        self.retired = False
-        missing = delay - runner.lookahead
-        self._padding = FrameDelay(missing, shape, context.complex_dtype) if missing else None
-        self._output = np.zeros(shape, context.complex_dtype)
-        self._audition = delay + _PROBATION_FRAMES
-        self._fade = fade_frames(context)
-        self._frames = 0  # towards its full weight
-        self._seen = 0
-
-    @property
-    def accepted(self) -> bool:
-        """It has full weight, and has shown its first frames."""
-        return self.weight >= 1 and self._seen >= self._audition
-
-    def run(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
-        if self._padding is None:
-            return self.runner.run(frame, index, aux)
-        try:
-            result = self.runner.run(frame, index, aux)
-            if result is not None and result is not frame:
-                store(result, frame)
-        finally:
-            late = self._padding.push(frame)
-        frame[...] = late
-        return None
-
-    def audition(self, frame: ComplexArray, index: int, aux: Aux, *, back: bool, at_once: bool) -> None:
-        """Runs on a copy of `frame`, and gets a greater weight, or a smaller one. Raises what it raises."""
-        if self.retired:
-            self._start_again()
-        elif not self._seen:
-            self.runner.enter(index)
-        if at_once:
-            self._frames = self._audition + self._fade
-        self._seen += 1
-        output = self._output
-        output[...] = frame
-        result = self.run(output, index, aux)
-        if result is not None and result is not output:
-            store(result, output)
-        if not np.isfinite(output).all():
-            raise NotFiniteError
-        self._frames = min(self._frames + (-1 if back else 1), self._audition + self._fade)
-        self.weight = max(0, self._frames - self._audition) / self._fade
-
-    def fade_over(self, frame: ComplexArray) -> None:
-        """Mixes the output of the last audition into `frame`, with its weight."""
-        if self.weight >= 1:
-            frame[...] = self._output
-        elif self.weight > 0:
-            frame *= 1 - self.weight
-            self._output *= self.weight
-            frame += self._output
-
-    def reset(self) -> None:
-        self._forget_audition()
-        self.runner.reset()
-
-    def _start_again(self) -> None:
-        self._forget_audition()
-        self.runner.forget()
-
-    def _forget_audition(self) -> None:
-        self.retired = False
-        self.weight = 0.0
-        self._frames = self._seen = 0
-        if self._padding is not None:
-            self._padding.reset()
 
 
 def let_pass(_: ComplexArray) -> None:

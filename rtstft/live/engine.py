@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from rtstft.arrays import is_within
+from rtstft.callbacks import name_of
 from rtstft.errors import PluginError, StreamError
 from rtstft.geometry import STFT
 from rtstft.live.events import EventLog
@@ -18,7 +19,6 @@ from rtstft.live.stats import LoadHistogram
 from rtstft.plugin import Callback, Plugin
 from rtstft.processor import Processor
 from rtstft.row import Call
-from rtstft.runner import name_of
 from rtstft.stage import Stage, let_pass
 from rtstft.types import ComplexArray
 

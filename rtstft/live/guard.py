@@ -7,7 +7,7 @@ import numpy as np
 
 from rtstft.arrays import is_within
 from rtstft.errors import PluginError
-from rtstft.runner import NotFiniteError, store
+from rtstft.returned import NotFiniteError, store
 from rtstft.stage import Stage
 from rtstft.types import ComplexArray
 

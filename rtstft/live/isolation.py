@@ -10,13 +10,13 @@ import threading
 import time
 from typing import Any
 
+from rtstft.callbacks import name_of
 from rtstft.errors import PluginError, RtstftError, StreamError
 from rtstft.live.duplex import Duplex
 from rtstft.live.events import Event
 from rtstft.live.remote import serve
 from rtstft.live.settings import StreamSettings
 from rtstft.live.stats import Latency, Stats
-from rtstft.runner import name_of
 
 _START_S = 30.0  # an interpreter has to start and import, a device to open
 _ANSWER_S = 1.0
