@@ -35,6 +35,8 @@ class Regions:
         frequency: of each peak, in bins.
         born: whether the peak has just appeared, its onset not yet past the middle of the window.
         power: summed over channels, shape (bins,).
+        tops, levels: after `find_tops`, where the parabola through each peak is highest, in bins, and
+            the logarithm of its amplitude there.
 
     Raises:
         GeometryError: frames too far apart to tell a frequency from the phase.
@@ -63,7 +65,8 @@ class Regions:
         self._keys, self._least = (np.zeros(bins, np.int64) for _ in range(2))
         self._single = np.zeros(bins, np.float32)
         self._edges = np.zeros(bins, np.int8)
-        self._scratch = np.zeros((4, bins))
+        self._scratch = np.zeros((3, bins))
+        self._parabola = np.zeros(bins)
         self._logs = np.zeros((3, bins))
         self._phasors = np.zeros(bins, complex_dtype)
         self._flags = np.zeros(bins, np.bool_)
@@ -72,7 +75,7 @@ class Regions:
         self.count = 1
         self.peaks: Indices = np.zeros(bins, np.intp)
         self.owner: Indices = np.zeros(bins, np.intp)
-        self.frequency = np.zeros(bins)
+        self.frequency, self.tops, self.levels = (np.zeros(bins) for _ in range(3))
         self.born = np.zeros(bins, np.bool_)
 
     @property
@@ -100,6 +103,19 @@ class Regions:
         np.add.reduce(self._last, axis=0, out=self._cross)
         self._last[...] = frame
         self._measure(hop)
+
+    def find_tops(self) -> None:
+        """Of the frame analysed last."""
+        count = self.count
+        below, at, above = self._logs[:, :count]
+        parabola, levels = self._parabola[:count], self.levels[:count]
+        np.add(self.peaks[:count], parabola, out=self.tops[:count])
+        # The logarithms are of power.
+        np.subtract(above, below, out=levels)
+        levels *= parabola
+        levels *= 0.25
+        levels += at
+        levels *= 0.5
 
     def _find_peaks(self) -> None:
         is_peak = self._is_peak
@@ -134,7 +150,8 @@ class Regions:
     def _measure(self, hop: int) -> None:
         """Frequencies by phase advance, by the parabola through the peak where that is out of reach."""
         count, peaks = self.count, self.peaks[: self.count]
-        offset, spare, parabola, curvature = self._scratch[:, :count]
+        offset, spare, curvature = self._scratch[:, :count]
+        parabola = self._parabola[:count]
         around, logs = self._around[:, :count], self._logs[:, :count]
         self._before.around(peaks, around)
         limits, born = self._limits[:count], self.born[:count]
