@@ -32,6 +32,7 @@ class Regions:
         count: number of peaks, at least 1; further arrays are valid up to it.
         peaks: their bins, ascending.
         owner: for every bin, the number of the peak that it belongs to.
+        starts: of every region, its first bin.
         frequency: of each peak, in bins.
         born: whether the peak has just appeared, its onset not yet past the middle of the window.
         power: summed over channels, shape (bins,).
@@ -62,7 +63,7 @@ class Regions:
         self._cross = np.zeros(bins, complex_dtype)
         self._is_peak = np.zeros(bins, np.bool_)
         self._bins = np.arange(bins)
-        self._keys, self._least = (np.zeros(bins, np.int64) for _ in range(2))
+        self._keys = np.zeros(bins, np.int64)
         self._single = np.zeros(bins, np.float32)
         self._edges = np.zeros(bins, np.int8)
         self._scratch = np.zeros((3, bins))
@@ -75,6 +76,7 @@ class Regions:
         self.count = 1
         self.peaks: Indices = np.zeros(bins, np.intp)
         self.owner: Indices = np.zeros(bins, np.intp)
+        self.starts = np.zeros(bins, np.int64)
         self.frequency, self.tops, self.levels = (np.zeros(bins) for _ in range(3))
         self.born = np.zeros(bins, np.bool_)
 
@@ -138,10 +140,10 @@ class Regions:
         np.left_shift(self._single.view(np.int32), 32, out=keys, dtype=np.int64)
         np.bitwise_or(keys, self._bins, out=keys)
         peaks = self.peaks[:count]
-        starts = self.owner[: count - 1]  # lent: it is computed below
-        np.add(peaks[:-1], 1, out=starts)
-        least = self._least[: count - 1]
-        np.minimum.reduceat(keys[: peaks[-1]], starts, out=least)
+        above = self.owner[: count - 1]  # lent: it is computed below
+        np.add(peaks[:-1], 1, out=above)
+        least = self.starts[1:count]
+        np.minimum.reduceat(keys[: peaks[-1]], above, out=least)
         np.bitwise_and(least, 0xFFFFFFFF, out=least)
         self._edges[...] = 0
         self._edges[least] = 1
