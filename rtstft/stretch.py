@@ -10,11 +10,13 @@ from rtstft.analysis import in_sequence, new_frame
 from rtstft.arrays import check_samples, chunks, is_finite_number
 from rtstft.errors import AudioError, GeometryError, StreamError
 from rtstft.geometry import STFT
-from rtstft.plugins._regions import Regions, Rotation, centre_of
+from rtstft.plugins._regions import Regions, centre_of
 from rtstft.types import RealArray
 from rtstft.windows import support
 
 SLOWEST, FASTEST = 1 / 16, 16.0
+_LEAST_SHARE = 1e-3  # of a sample: what earlier frames make of it tells nothing below
+_LEAST_KNOWN = 0.1  # of a region, by what was synthesised before: below, it is new and keeps its phase
 _CHUNK = 4096  # samples taken in at a time
 
 
@@ -24,22 +26,24 @@ class Stretcher:
     With c the centre of the window, frame k lies at k * hop_length in the output, and in the input
     at (k * hop_length + c) * rate - c, rounded; while its centre is before the signal, it lies at the
     same place in both, so that the output begins with the sample that the input begins with. Each
-    region of the spectrum is turned as a whole, by what the frequency of its peak does in the time
-    between the two places; a peak that begins keeps its phase. All channels are turned alike.
+    region of the spectrum is turned as a whole, to where it goes on best from what the frames before
+    have made of the output; a peak that begins keeps its phase. All channels are turned alike.
 
-    Algorithm: Laroche and Dolson (IEEE Trans. Speech and Audio Processing, 1999), identity phase locking.
+    Algorithm: identity phase locking, Laroche and Dolson (IEEE Trans. Speech and Audio Processing, 1999);
+    phases from the output so far, Zhu, Beauregard and Wyse (IEEE Trans. Audio, Speech, and Language
+    Processing, 2007), here by least squares in each region.
 
     Args:
         rate: speed, 1/16 to 16: 2 halves the length, 0.5 doubles it.
-        geometry: the transform; rate * hop_length samples lie between two frames of the input, and
-            are to be at most a half of the window, better a quarter: see `geometry_for`.
+        geometry: the transform; hop_length samples lie between two frames of the output, rate *
+            hop_length of the input: at most half a window, better a quarter, see `geometry_for`.
         channels: channels of every block.
         dtype: "float32" or "float64", of computation and output.
         planner_effort: as `Processor`'s.
 
     Raises:
         AudioError: a rate that cannot be.
-        GeometryError: input frames too far apart, or less than a sample.
+        GeometryError: frames too far apart, or input frames less than a sample.
     """
 
     def __init__(
@@ -54,11 +58,12 @@ class Stretcher:
         self.channels = channels
         self.dtype = np.dtype(dtype)
         hop, n_fft = geometry.hop_length, geometry.n_fft
-        if not 1 <= hop * rate <= geometry.win_length / 2:
+        if hop * rate < 1 or hop * max(1.0, rate) > geometry.win_length / 2:
             best = max(1, math.ceil(1 / rate), int(geometry.win_length / (4 * max(1.0, rate))))
             raise GeometryError(
                 f"at rate={rate:g} and hop_length={hop} input frames are {hop * rate:g} samples apart, "
-                f"expected 1 to {geometry.win_length / 2:g}, half of win_length: try hop_length={best}"
+                f"output frames {hop}, expected 1 to {geometry.win_length / 2:g}, half of win_length: "
+                f"try hop_length={best}"
             )
         effort = fftw.check_effort(planner_effort)
         self._hop = hop
@@ -66,16 +71,22 @@ class Stretcher:
         self._centre = centre_of(geometry)
         self._window: RealArray = geometry.analysis_window[: self._width].astype(self.dtype)
         self._row = fftw.zeros((channels, fftw.padded_length(n_fft, self.dtype.itemsize)), self.dtype)
-        self._frame = new_frame(n_fft, channels, self.dtype)
-        self._forward = in_sequence(
-            fftw.plan([(self._row[c, :n_fft], self._frame[c]) for c in range(channels)], effort)
+        self._frame, self._shared, self._past = (new_frame(n_fft, channels, self.dtype) for _ in range(3))
+        self._forward, self._forward_shared, self._forward_past = (
+            in_sequence(fftw.plan([(self._row[c, :n_fft], frame[c]) for c in range(channels)], effort))
+            for frame in (self._frame, self._shared, self._past)
         )
+        # Frames before a frame make this share of its samples; the two are compared by its root.
+        weight = geometry.analysis_window * geometry.synthesis_window[: geometry.win_length]
+        share = np.zeros(self._width)
+        for shift in range(hop, self._width, hop):
+            share[:-shift] += weight[shift : self._width]
+        root = np.sqrt(np.where(share > _LEAST_SHARE, share, 0))
+        self._root: RealArray = root.astype(self.dtype)
+        self._past_window = np.zeros_like(self._window)
+        np.divide(self._window, self._root, out=self._past_window, where=root > 0)
         self._synthesis = geometry.new_synthesis(self._frame, self.dtype, delay=0, effort=effort)
         self._regions = Regions(geometry, channels, self._frame.dtype, hop * rate)
-        self._rotation = Rotation(geometry.bins)
-        self._turn_per_sample = 2 * math.pi / n_fft
-        self._phasors = np.zeros(geometry.bins, self._frame.dtype)
-        self._angles = np.zeros(geometry.bins, np.complex128)
         self._factors = np.zeros(geometry.bins, self._frame.dtype)
 
         # Frame k completes the output up to (k + 1) * hop + this.
@@ -145,14 +156,8 @@ class Stretcher:
                 f"{max(self._place, 0)} and {self._place + self._width}: replace them, for instance with "
                 f"numpy.nan_to_num"
             )
-        hop = self._place - self._last_place
-        regions.analyse(frame, hop)
-        angles = self._rotation.advance(regions, (self._hop - hop) * self._turn_per_sample)
-        turns, phasors = self._angles[: regions.count], self._phasors[: regions.count]
-        np.multiply(angles, 1j, out=turns)
-        np.exp(turns, out=turns)
-        phasors[...] = turns
-        np.take(phasors, regions.owner, out=self._factors, mode="clip")
+        regions.analyse(frame, self._place - self._last_place)
+        self._align()
         frame *= self._factors
         ((backward, _),) = self._synthesis.reserve(1)
         backward()
@@ -160,6 +165,25 @@ class Stretcher:
         self._index += 1
         self._last_place, self._place = self._place, self._place_of(self._index)
         return self._synthesis.read(self._hop)
+
+    def _align(self) -> None:
+        """Factors that turn each region to where it goes on best from what has been synthesised."""
+        row, regions = self._row[:, : self._width], self._regions
+        row *= self._root
+        self._forward_shared()
+        self._synthesis.pending(row)
+        row *= self._past_window
+        self._forward_past()
+        np.conjugate(self._shared, out=self._shared)
+        self._past *= self._shared
+        starts = regions.starts[: regions.count]
+        products = np.add.reduceat(self._past.sum(axis=0), starts)
+        powers = np.add.reduceat((self._shared.real**2 + self._shared.imag**2).sum(axis=0), starts)
+        sizes = np.abs(products)
+        known = (sizes > _LEAST_KNOWN * powers) & ~regions.born[: regions.count]
+        phasors = np.ones_like(products)
+        np.divide(products, sizes, out=phasors, where=known)
+        np.take(phasors, regions.owner, out=self._factors, mode="clip")
 
     def _place_of(self, index: int) -> int:
         """Where a frame begins in the input."""

@@ -118,6 +118,19 @@ class Synthesis:
                 _sum(slices[first:end], 1, None, hops[first:end])
         self._next = end
 
+    def pending(self, out: RealArray) -> None:
+        """What all frames so far add up to where the next one will be, from its first sample on.
+
+        Shape of `out`: (channels, samples), as many as the next frame's or less.
+        """
+        out[...] = 0
+        length = out.shape[1]
+        for hops in range(1, self._overlap + 1):
+            past = self._rows[
+                self._overlap + self._next - hops, :, hops * self.hop : length + hops * self.hop
+            ]
+            out[:, : past.shape[1]] += past
+
     def read(self, count: int) -> RealArray:
         """View of the next `count` complete samples, shape (count, channels), good until `reserve`."""
         start = self._read

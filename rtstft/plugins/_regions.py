@@ -32,9 +32,12 @@ class Regions:
         count: number of peaks, at least 1; further arrays are valid up to it.
         peaks: their bins, ascending.
         owner: for every bin, the number of the peak that it belongs to.
+        starts: of every region, its first bin.
         frequency: of each peak, in bins.
         born: whether the peak has just appeared, its onset not yet past the middle of the window.
         power: summed over channels, shape (bins,).
+        tops, levels: after `find_tops`, where the parabola through each peak is highest, in bins, and
+            the logarithm of its amplitude there.
 
     Raises:
         GeometryError: frames too far apart to tell a frequency from the phase.
@@ -60,10 +63,11 @@ class Regions:
         self._cross = np.zeros(bins, complex_dtype)
         self._is_peak = np.zeros(bins, np.bool_)
         self._bins = np.arange(bins)
-        self._keys, self._least = (np.zeros(bins, np.int64) for _ in range(2))
+        self._keys = np.zeros(bins, np.int64)
         self._single = np.zeros(bins, np.float32)
         self._edges = np.zeros(bins, np.int8)
-        self._scratch = np.zeros((4, bins))
+        self._scratch = np.zeros((3, bins))
+        self._parabola = np.zeros(bins)
         self._logs = np.zeros((3, bins))
         self._phasors = np.zeros(bins, complex_dtype)
         self._flags = np.zeros(bins, np.bool_)
@@ -72,7 +76,8 @@ class Regions:
         self.count = 1
         self.peaks: Indices = np.zeros(bins, np.intp)
         self.owner: Indices = np.zeros(bins, np.intp)
-        self.frequency = np.zeros(bins)
+        self.starts = np.zeros(bins, np.int64)
+        self.frequency, self.tops, self.levels = (np.zeros(bins) for _ in range(3))
         self.born = np.zeros(bins, np.bool_)
 
     @property
@@ -101,6 +106,19 @@ class Regions:
         self._last[...] = frame
         self._measure(hop)
 
+    def find_tops(self) -> None:
+        """Of the frame analysed last."""
+        count = self.count
+        below, at, above = self._logs[:, :count]
+        parabola, levels = self._parabola[:count], self.levels[:count]
+        np.add(self.peaks[:count], parabola, out=self.tops[:count])
+        # The logarithms are of power.
+        np.subtract(above, below, out=levels)
+        levels *= parabola
+        levels *= 0.25
+        levels += at
+        levels *= 0.5
+
     def _find_peaks(self) -> None:
         is_peak = self._is_peak
         self._now.find_peaks(is_peak)
@@ -122,10 +140,10 @@ class Regions:
         np.left_shift(self._single.view(np.int32), 32, out=keys, dtype=np.int64)
         np.bitwise_or(keys, self._bins, out=keys)
         peaks = self.peaks[:count]
-        starts = self.owner[: count - 1]  # lent: it is computed below
-        np.add(peaks[:-1], 1, out=starts)
-        least = self._least[: count - 1]
-        np.minimum.reduceat(keys[: peaks[-1]], starts, out=least)
+        above = self.owner[: count - 1]  # lent: it is computed below
+        np.add(peaks[:-1], 1, out=above)
+        least = self.starts[1:count]
+        np.minimum.reduceat(keys[: peaks[-1]], above, out=least)
         np.bitwise_and(least, 0xFFFFFFFF, out=least)
         self._edges[...] = 0
         self._edges[least] = 1
@@ -134,7 +152,8 @@ class Regions:
     def _measure(self, hop: int) -> None:
         """Frequencies by phase advance, by the parabola through the peak where that is out of reach."""
         count, peaks = self.count, self.peaks[: self.count]
-        offset, spare, parabola, curvature = self._scratch[:, :count]
+        offset, spare, curvature = self._scratch[:, :count]
+        parabola = self._parabola[:count]
         around, logs = self._around[:, :count], self._logs[:, :count]
         self._before.around(peaks, around)
         limits, born = self._limits[:count], self.born[:count]

@@ -7,7 +7,7 @@ import numpy as np
 
 from rtstft.geometry import STFT
 from rtstft.plugin import Context
-from rtstft.plugins._envelope import TrueEnvelope
+from rtstft.plugins._envelope import Envelope
 from rtstft.plugins._regions import Regions, Rotation, centre_of
 from rtstft.types import ComplexArray, RealArray
 
@@ -29,24 +29,19 @@ class Voices:
     def __init__(self, context: Context, count: int) -> None:
         stft = context.stft
         bins = stft.bins
-        self._samplerate = context.samplerate
-        self._max_f0_hz = 0.0
         self._hop = stft.hop_length
         self._channels = context.channels
         self._last_is_real = stft.n_fft % 2 == 0
         self._regions = Regions(stft, context.channels, context.complex_dtype, stft.hop_length)
-        self._true_envelope = TrueEnvelope(stft.n_fft, context.dtype)
-        self._envelope = np.zeros(bins, context.dtype)
+        self._envelope = Envelope(context)
         self._turned = np.zeros((context.channels, bins), context.complex_dtype)
         # The last column takes what is moved beyond the spectrum.
         self._sum = np.zeros((context.channels, bins + 1), context.complex_dtype)
         self.voices = [_Voice(context) for _ in range(count)]
 
-    def set_highest_f0(self, max_f0_hz: float) -> None:
-        """The envelope leaves out the ripple of partials this far apart, and of closer ones."""
-        if max_f0_hz != self._max_f0_hz:
-            self._max_f0_hz = max_f0_hz
-            self._true_envelope.set_order(self._samplerate / (2 * max_f0_hz))
+    def set_highest_f0(self, highest_hz: float) -> None:
+        """Partials are told from formants up to this fundamental."""
+        self._envelope.set_highest_f0(highest_hz)
 
     def reset(self) -> None:
         """Forgets all frames."""
@@ -59,7 +54,7 @@ class Voices:
         regions = self._regions
         regions.analyse(frame, self._hop)
         if any(voice.gain and voice.moves_formants for voice in self.voices):
-            self._true_envelope.of(regions.power, self._envelope)
+            self._envelope.follow(regions)
         mixed = self._sum[:, :-1]
         np.multiply(frame, dry, out=mixed)
         for voice in self.voices:
@@ -96,7 +91,7 @@ class _Voice:
         self._centre = centre_of(stft)
         self._loss = _loss_of_half_a_bin(stft)
         self._excess = 0.0
-        self._formant_ratio = 0.0
+        self._wanted = 1.0
         self._bins = np.arange(bins)
         self._moves: RealArray = np.zeros(bins)
         self._levels = np.zeros(bins)
@@ -105,12 +100,7 @@ class _Voice:
         self._turns = np.zeros(bins, np.complex128)
         self._phasors = np.zeros(bins, context.complex_dtype)
         self._factors = np.zeros(bins, context.complex_dtype)
-        self._below = np.zeros(bins, np.intp)
-        self._above = np.zeros(bins, np.intp)
-        self._share = np.zeros(bins, context.dtype)
-        self._wanted = np.zeros(bins + 1, context.dtype)
-        self._gains = np.zeros(bins, context.dtype)
-        self._spare = np.zeros(bins, context.dtype)
+        self._places, self._gains = (np.zeros(bins) for _ in range(2))
 
     def tune(self, semitones: float, formant_semitones: float, *, formants_follow: bool, gain: float) -> None:
         """Interval of the partials, and that of the formants: on top of it, or by itself."""
@@ -118,17 +108,11 @@ class _Voice:
         formant_ratio = 2 ** (((semitones if formants_follow else 0) + formant_semitones) / 12)
         self.gain = gain
         self._excess = ratio - 1
-        self.moves_formants = abs(formant_ratio - ratio) > 1e-9
-        if formant_ratio == self._formant_ratio:
-            return
-        self._formant_ratio = formant_ratio
-        # At bin k the envelope is wanted that the input has at bin k / formant_ratio.
-        np.clip(self._bins / formant_ratio, 0, len(self._bins) - 1, out=self._moves)
-        np.floor(self._moves, out=self._below, casting="unsafe")
-        np.minimum(self._below + 1, len(self._bins) - 1, out=self._above)
-        np.subtract(self._moves, self._below, out=self._share, casting="same_kind")
+        # A partial moved to ratio * f is to be as strong as the envelope is at ratio * f / formant_ratio.
+        self._wanted = ratio / formant_ratio
+        self.moves_formants = abs(self._wanted - 1) > 1e-9
 
-    def step(self, regions: Regions, envelope: RealArray) -> tuple[ComplexArray, Any]:
+    def step(self, regions: Regions, envelope: Envelope) -> tuple[ComplexArray, Any]:
         """Factors of all bins, and the bins they are moved to; the number of bins stands for "beyond"."""
         count, bins = regions.count, len(self._bins)
         angles = self.rotation.advance(regions, _TURN * self._excess * self._hop / self._n_fft)
@@ -152,25 +136,22 @@ class _Voice:
         np.square(gains, out=gains)
         gains *= 4 * self._loss * self.gain
         gains += self.gain
+        if self.moves_formants:
+            gains *= self._formant_gains(regions, envelope)
         turns *= gains
         phasors[...] = turns
         np.take(phasors, regions.owner, out=self._factors, mode="clip")
-        if self.moves_formants:
-            self._apply_formants(envelope)
         return self._factors, self._targets
 
-    def _apply_formants(self, envelope: RealArray) -> None:
-        wanted, gains, spare = self._wanted[:-1], self._gains, self._spare
-        np.take(envelope, self._below, out=wanted, mode="clip")
-        np.take(envelope, self._above, out=spare, mode="clip")
-        spare -= wanted
-        spare *= self._share
-        wanted += spare
-        np.take(self._wanted, self._targets, out=gains, mode="clip")
-        gains -= envelope
-        np.clip(gains, -_LARGEST_GAIN, _LARGEST_GAIN, out=gains)
+    def _formant_gains(self, regions: Regions, envelope: Envelope) -> RealArray:
+        places, gains = self._places[: regions.count], self._gains[: regions.count]
+        np.multiply(regions.tops[: regions.count], self._wanted, out=places)
+        envelope.at(places, regions, out=gains)
+        gains -= envelope.levels[: regions.count]
+        np.minimum(gains, _LARGEST_GAIN, out=gains)
+        np.maximum(gains, -_LARGEST_GAIN, out=gains)
         np.exp(gains, out=gains)
-        self._factors *= gains
+        return gains
 
 
 def _loss_of_half_a_bin(stft: STFT) -> float:

@@ -15,16 +15,21 @@ class Pitch(Plugin):
     a hop of an eighth of it, such as 2048 and 256 at 48 kHz. A partial that begins keeps its own
     phase.
 
+    Formants are kept within 2 dB for voices from 60 to 180 Hz, to 250 Hz where they are 110 Hz wide or
+    more. Between partials nobody knows the formants: narrower ones and higher voices leave 3 dB, worse
+    above `max_f0_hz`, and below 2.5 periods a window.
+
     Algorithm: Laroche and Dolson (WASPAA 1999), peaks moved within the spectrum, phases locked to them,
-    frequencies by phase advance; formants by the true envelope, Röbel and Rodet (DAFx-05).
+    frequencies by phase advance; formants by lines from partial to partial, Paul (IEEE Trans. ASSP, 1981).
     Cost: some 40 passes over the bins, 75 us a frame at 1024/256 mono; where formants and partials
-    move apart, up to 20 times two real transforms more, together 150 to 190 us. Latency: none.
+    move apart, a logarithm and a transform up to 5 kHz and 15 passes more, together 125 us.
+    Latency: none.
     """
 
     semitones = Param(0.0, min=-24.0, max=24.0, unit="semitones", doc="by how much to transpose")
     formants = Param("move", choices=("move", "keep"), doc="formants move along with the pitch, or stay")
     formant_semitones = Param(0.0, min=-24.0, max=24.0, doc="by how much to move the formants besides")
-    max_f0_hz = Param(300.0, min=50.0, max=2000.0, doc="highest fundamental whose partials are not formants")
+    max_f0_hz = Param(300.0, min=50.0, max=2000.0, doc="highest fundamental of a voice with formants to keep")
 
     def prepare(self, context: Context) -> None:
         """Allocates; GeometryError if the hop is more than half a window."""
