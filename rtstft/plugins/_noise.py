@@ -13,9 +13,9 @@ _PRIOR = 8.0  # signal-to-noise ratio of speech where there is any: 9 dB
 _SMOOTHED_S = 0.024  # shorter than a syllable, longer than what noise does by chance
 _MEMORY_S = 0.152  # of the check whether speech has been present for too long to be speech
 _STUCK = 0.99
-_SUREST = 0.92  # that it is speech, where it has been for that long
+_SUREST = 0.9  # that it is speech, where it has been for that long
 _EVERYWHERE = 12  # power of the mean presence in all bins: 0.5 is a voice, 1 is louder noise
-_MOST_RATIO = 10.0  # of a power to the noise, in what moves the noise: loud speech must not
+_MOST_RATIO = 5.0  # of a power to the noise, in what moves the noise: loud speech must not
 _START_S = 0.1
 _MOST_EXPONENT = 80.0
 _MOST_FREEDOM = 30.0  # with it, the other exponent is below that, too
@@ -97,7 +97,7 @@ class NoiseTracker:
         """
         inside = self._ear.share_inside(position)
         heard = self._ear.hears(power)
-        self._see_speech(even)
+        self._see_speech(even, heard)
 
         beginning, share, hop_s = self._beginning, self._share, inside * self._hop_s
         np.less(self._begun_s, _START_S, out=beginning)
@@ -119,13 +119,17 @@ class NoiseTracker:
         change *= share
         change += 1
         self.noise *= change
+        np.logical_and(beginning, heard, out=beginning)
+        np.multiply(self._smooth, _MOST_RATIO, out=change)  # nor is it by chance so far below the noise
+        np.minimum(self.noise, change, out=self.noise, where=beginning)
         np.maximum(self.noise, LEAST, out=self.noise)
 
-    def _see_speech(self, even: RealArray) -> None:
+    def _see_speech(self, even: RealArray, heard: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> None:
         """The probability that speech is present: of two gamma distributions, of what `_freedom` says."""
         presence, change = self._presence, self._scratch
         np.subtract(even, self._smooth, out=change)
         change *= self._smooth_share
+        change *= heard
         self._smooth += change
 
         np.divide(self._smooth, self.noise, out=presence)
