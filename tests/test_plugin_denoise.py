@@ -92,6 +92,24 @@ def test_loud_speech_hardly_moves_the_noise() -> None:
     assert abs((db(y[after]) - db(x[after])) - (db(y[before]) - db(x[before]))) < 1
 
 
+def test_after_a_bang_speech_is_back_at_once() -> None:
+    x = 0.1 * white(3)
+    x[RATE : 2 * RATE] *= 1000
+    speech = syllables(3)
+    speech[: 2 * RATE] = 0
+    y = through(Denoise(), x + speech)
+    part = slice(round(2.1 * RATE), round(2.4 * RATE))
+    assert abs(db(y[part]) - db(speech[part])) < 1
+
+
+def test_speech_without_a_pause_moves_the_noise_slowly() -> None:
+    tone = 0.2 * np.sin(2 * np.pi * 1000 * np.arange(3 * RATE) / RATE)
+    tone[:RATE] = 0
+    y = through(Denoise(), 0.1 * white(3) + tone)
+    part = slice(2 * RATE, 3 * RATE)
+    assert abs(db(y[part]) - db(tone[part])) < 1
+
+
 @pytest.mark.parametrize("silence_s", [0.3, 3.0])
 @pytest.mark.parametrize("noise_before_s", [0.0, 1.0])
 def test_digital_silence_is_not_taken_for_quiet_noise(noise_before_s: float, silence_s: float) -> None:

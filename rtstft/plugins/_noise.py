@@ -75,6 +75,7 @@ class NoiseTracker:
         self._scratch = np.empty(shape, dtype)
         self._begun_s = np.empty((context.channels, 1), dtype)
         self._share = np.empty((context.channels, 1), dtype)
+        self._limit = np.empty((context.channels, 1), dtype)
         self._most = np.empty((context.channels, 1), dtype)
         self._beginning = np.empty((context.channels, 1), np.bool_)
         self.reset()
@@ -102,24 +103,25 @@ class NoiseTracker:
         beginning, share, hop_s = self._beginning, self._share, inside * self._hop_s
         np.less(self._begun_s, _START_S, out=beginning)
         share[...] = share_within(self._hop_s, time_s)
+        self._limit[...] = _MOST_RATIO
         if beginning.any():
             np.add(self._begun_s, hop_s, out=self._begun_s, where=heard)
             np.divide(hop_s, self._begun_s, out=share, where=beginning & heard)
             np.copyto(self._presence, 0, where=beginning)
+            np.copyto(self._limit, np.inf, where=beginning)
         share *= heard
 
         change, absence = self._scratch, self._presence
         np.divide(power, self.noise, out=change)
         change /= inside
-        np.logical_not(beginning, out=beginning)
-        np.minimum(change, _MOST_RATIO, out=change, where=beginning)
+        np.minimum(change, self._limit, out=change)
         change -= 1
         np.subtract(1, self._presence, out=absence)
         change *= absence
         change *= share
         change += 1
         self.noise *= change
-        np.logical_and(beginning, heard, out=beginning)
+        np.greater(heard, beginning, out=beginning)  # heard, and no longer beginning
         np.multiply(self._smooth, _MOST_RATIO, out=change)  # nor is it by chance so far below the noise
         np.minimum(self.noise, change, out=self.noise, where=beginning)
         np.maximum(self.noise, LEAST, out=self.noise)
