@@ -39,11 +39,12 @@ class LsaGain:
         self._table = values.astype(dtype)
         self._steps = np.diff(values, append=values[-1]).astype(dtype)
 
-    def update(self, power: RealArray, noise: RealArray, share: float) -> RealArray:
+    def update(self, power: RealArray, even: RealArray, noise: RealArray, share: float) -> RealArray:
         """The gains of the next frame, 0 to 1; valid, and the caller's to change, until the next call.
 
         Args:
             power: of the noisy signal, shape (channels, bins).
+            even: the same, or smoothed over bins, for this frame's part in the signal-to-noise ratio.
             noise: of the noise in it, more than 0.
             share: what this frame adds to the signal-to-noise ratio, 0 to 1; the rest is the last one's.
         """
@@ -53,7 +54,9 @@ class LsaGain:
         np.minimum(posterior, _POSTERIOR[1], out=posterior)
         np.divide(self._clean, noise, out=prior)
         prior *= 1 - share
-        np.subtract(posterior, 1, out=gain)
+        np.divide(even, noise, out=gain)
+        np.minimum(gain, _POSTERIOR[1], out=gain)
+        gain -= 1
         np.maximum(gain, 0, out=gain)
         gain *= share
         prior += gain

@@ -21,6 +21,16 @@ def power_of(frame: ComplexArray, out: RealArray, scratch: RealArray) -> None:
     np.minimum(out, _MOST, out=out)
 
 
+def over_bins(power: RealArray, out: RealArray) -> None:
+    """Each bin's power and those of its neighbours, in the shares 1/4, 1/2, 1/4, into `out`."""
+    np.add(power[:, :-2], power[:, 2:], out=out[:, 1:-1])
+    np.multiply(power[:, 1], 2, out=out[:, 0])
+    np.multiply(power[:, -2], 2, out=out[:, -1])
+    out *= 0.5
+    out += power
+    out *= 0.5
+
+
 def share_within(hop_s: float, time_s: float) -> float:
     """What a frame moves a mean of time constant `time_s`: 63 % of a step after that time; 1 for 0."""
     return -math.expm1(-hop_s / time_s) if time_s > 0 else 1.0

@@ -62,7 +62,7 @@ class Dereverb(Plugin):
         self._mean += late
         np.multiply(self._delay.push(self._mean), self._decay, out=late)
         np.maximum(late, LEAST, out=late)
-        gain = self._lsa.update(power, late, self._share)
+        gain = self._lsa.update(power, power, late, self._share)
         if self.strength != 1:
             np.power(gain, self.strength, out=gain)
         np.maximum(gain, self._floor, out=gain)
