@@ -134,6 +134,16 @@ def test_the_estimate_is_not_biased() -> None:
     assert abs(10 * np.log10(np.mean(found[100:]) / truth)) < 0.2
 
 
+def test_noise_that_stops_is_soon_forgotten() -> None:
+    tracker = NoiseTracker(Context(GEOMETRY, RATE, 1, np.dtype("float64")))
+    x = white(2)
+    x[RATE:] *= 10 ** (-40 / 20)
+    for index, frame in enumerate(GEOMETRY.stft(x[: round(1.3 * RATE), np.newaxis], pad=False)):
+        tracker.update(np.abs(frame) ** 2, evened(frame), index * 128, 0.3)
+    truth = 0.02**2 * np.sum(GEOMETRY.analysis_window**2)
+    assert -40 < 10 * np.log10(tracker.noise.mean() / truth) < -30
+
+
 @pytest.mark.parametrize("share", [1.0, 0.3])
 @pytest.mark.parametrize("geometry", [GEOMETRY, OTHERS[1][0]])
 def test_freedom_of_smoothed_powers(geometry: STFT, share: float) -> None:
