@@ -28,8 +28,8 @@ class Denoise(Plugin):
 
     strength = Param(1.0, min=0.0, max=2.0, doc="factor for every attenuation in dB, before the floor")
     floor_db = Param(-20.0, min=-80.0, max=0.0, smooth_s=0.02, doc="gain where there is only noise")
-    adapt_s = Param(0.3, min=0.02, max=10.0, doc="how fast the noise is followed")
-    smoothing_s = Param(0.12, min=0.0, max=2.0, doc="longer: calmer rest of the noise, softer onsets")
+    adapt_s = Param(0.25, min=0.02, max=10.0, doc="how fast the noise is followed")
+    smoothing_s = Param(0.125, min=0.0, max=2.0, doc="longer: calmer rest of the noise, softer onsets")
     learn = Param(False, doc="take what is heard now for the noise, and hold it afterwards")
     noise_file = Param("", fixed=True, doc="sound file of nothing but the noise; none: follow it")
 
