@@ -85,6 +85,17 @@ def test_with_lookahead_the_onset_stays(geometry: STFT) -> None:
     assert error(0.0) > 0.3
 
 
+@pytest.mark.parametrize("lookahead_s", [0.05, 0.2])
+def test_lookahead_leaves_the_end_of_a_sound(lookahead_s: float) -> None:
+    x = 0.3 * np.sin(0.7123 * np.arange(72_000))
+    x[:24_000] = x[48_000:] = 0
+    gate = Gate(threshold_db=-50, release_s=0.05, lookahead_s=lookahead_s)
+    processor = Processor(gate, GEOMETRY, RATE, 1, dtype="float64")
+    y = np.concatenate([processor.process(np.ascontiguousarray(x[:, np.newaxis])), processor.flush()])
+    end = slice(36_000, 47_500)
+    assert np.abs(y[processor.latency :, 0][end] - x[end]).max() < 1e-3
+
+
 @pytest.mark.parametrize("geometry", [GEOMETRY, STFT(2048, 480)])
 def test_lookahead_in_frames(geometry: STFT) -> None:
     gate = Gate(lookahead_s=0.02)

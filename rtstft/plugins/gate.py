@@ -44,6 +44,7 @@ class Gate(Plugin):
         self._gain_db: RealArray = np.empty(shape, context.dtype)
         self._open = np.empty(shape, np.bool_)
         self._loud = np.empty(shape, np.bool_)
+        self._held = np.empty(shape, np.int32)  # frames for which it stays open at least, this one included
         self._start()
 
     def update(self) -> None:
@@ -61,10 +62,15 @@ class Gate(Plugin):
         self._open &= self._loud
         np.greater_equal(power, self._opens_at, out=self._loud)
         self._open |= self._loud
+        # What opened early stays open until its sound has come out.
+        np.maximum(self._held, 1, out=self._held)
+        self._held -= 1
+        np.copyto(self._held, self.lookahead + 1, where=self._open)
+        np.greater(self._held, 0, out=self._loud)
 
         gain_db = self._gain_db
         gain[...] = -self._fall_db
-        np.copyto(gain, self._rise_db, where=self._open)
+        np.copyto(gain, self._rise_db, where=self._loud)
         gain_db += gain
         np.maximum(gain_db, self.floor_db, out=gain_db)
         np.minimum(gain_db, 0, out=gain_db)
@@ -81,6 +87,7 @@ class Gate(Plugin):
 
     def _start(self) -> None:
         self._open[...] = False
+        self._held[...] = 0
         self._gain_db[...] = self.floor_db
 
     def _step(self, time_s: float) -> float:
