@@ -335,3 +335,14 @@ def test_impulse_response_of_another_kind_is_refused(tmp_path: Path) -> None:
     fir.kind = "low"  # while it plays it may change, and back
     processor.process(np.zeros((5000, 1)))
     processor.reset()
+
+
+def test_error_of_a_peak_that_does_not_fit_is_the_loss() -> None:
+    eq = Eq(bands="peak:100:12:4")
+    with pytest.warns(ResponseWarning, match="up to 5.8 dB"):
+        processor = Processor(eq, STFT(1024, 256), 48_000, 1, dtype="float64")
+    x = np.sin(2 * np.pi * 100 / 48_000 * np.arange(96_000))
+    y = processor.process(np.ascontiguousarray(x[:, np.newaxis]))[48_000:, 0]
+    lost = 12 - 20 * np.log10(np.sqrt(np.mean(y**2) * 2))
+    assert lost > 4
+    assert lost - 0.1 < eq.error_db

@@ -154,8 +154,12 @@ class Fit:
         asked = np.abs(np.fft.rfft(taps, grid, axis=0))
         varying = np.sqrt((weighted**2 * self._variance[:count, np.newaxis]).sum(0))
         deviation = np.abs(np.fft.rfft(error, axis=0)) + varying
-        heard = np.maximum(asked, max(_HEARD * asked.max(), np.finfo(float).tiny))
-        return float(20 * np.log10(1 + (deviation / heard).max()))
+        least = max(_HEARD * asked.max(), np.finfo(float).tiny)
+        heard = np.maximum(asked, least)
+        above = 1 + (deviation / heard).max()
+        found = np.abs(np.fft.rfft(taps, grid, axis=0) - np.fft.rfft(error, axis=0)) - varying
+        below = (heard / np.maximum(found, least)).max()
+        return float(20 * np.log10(max(above, below)))
 
     @property
     def remedy(self) -> str:
