@@ -85,3 +85,7 @@ class PluginWarning(UserWarning):
 
 class ResponseWarning(UserWarning):
     """A filter whose frequency response, in this geometry, is over 0.1 dB from the one asked for."""
+
+
+RAISED = (Exception, SystemExit)
+"""What code of others may raise that is a failure of theirs: a script's exit, too, but no Ctrl-C."""

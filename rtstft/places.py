@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from rtstft.errors import CallbackError, PluginWarning
+from rtstft.errors import RAISED, CallbackError, PluginWarning
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -140,7 +140,7 @@ def _registered(name: str) -> Any:
         warnings.warn(PluginWarning(_rivals(name, offers[name])), stacklevel=4)  # of who calls plugin or load
     try:
         return entry.load()
-    except Exception as error:
+    except RAISED as error:
         raise CallbackError(
             f"plugin {name!r}: {entry.value} raised {type(error).__name__}: {error}"
         ) from error
@@ -157,7 +157,7 @@ def _module(where: str, place: str) -> ModuleType:
         sys.path.append(folder)
     try:
         return importlib.import_module(_name_of(path) if is_file else where)
-    except Exception as error:
+    except RAISED as error:
         if not is_file and where in registered():
             raise CallbackError(f"callback {place!r}: expected {where}:PARAMETER=VALUE") from None
         raise CallbackError(f"callback {place!r}: {where} raised {type(error).__name__}: {error}") from error

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias
 import numpy as np
 
 from rtstft.automation import Breakpoints
-from rtstft.errors import CallbackError, ParameterError, RtstftError
+from rtstft.errors import RAISED, CallbackError, ParameterError, RtstftError
 from rtstft.geometry import STFT
 from rtstft.params import Param, Values
 from rtstft.places import find, place_of
@@ -239,7 +239,7 @@ def made(kind: type, place: str, /, **params: Any) -> Any:
         return kind(**params)
     except RtstftError:
         raise
-    except Exception as error:
+    except RAISED as error:
         raise CallbackError(f"callback {place!r} raised {type(error).__name__}: {error}") from error
 
 

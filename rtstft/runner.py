@@ -8,7 +8,7 @@ import numpy as np
 
 from rtstft.callbacks import arguments_of, name_of
 from rtstft.delay import FrameDelay
-from rtstft.errors import PluginError, RtstftError, SetupError
+from rtstft.errors import RAISED, PluginError, RtstftError, SetupError
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context, FrameInfo, Plugin
 from rtstft.returned import BadFrameError, store
@@ -150,7 +150,7 @@ class Runner:
         if self._values is not None:
             try:
                 self._values.settle(time_s)
-            except Exception as error:
+            except RAISED as error:
                 raise self._failure("automation", error) from error
             self._aim()
             self._weight = self._target
@@ -163,12 +163,12 @@ class Runner:
         if hasattr(self.callback, method):
             try:
                 getattr(self.callback, method)(*arguments)
-            except Exception as error:
+            except RAISED as error:
                 if _is_refusal(error):
                     raise SetupError(self.name, None, str(error)) from error
                 raise self._failure(method, error) from error
 
-    def _failure(self, what: str, error: Exception) -> PluginError:
+    def _failure(self, what: str, error: BaseException) -> PluginError:
         return PluginError(self.name, None, f"{what} raised {type(error).__name__}: {error}")
 
     def _call(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
@@ -200,7 +200,7 @@ def blend(dry: ComplexArray, frame: ComplexArray, weight: float) -> None:
         frame += dry
 
 
-def _is_refusal(error: Exception) -> bool:
+def _is_refusal(error: BaseException) -> bool:
     """Whether a plugin raised it on purpose: what it was given cannot be."""
     return isinstance(error, RtstftError) and (
         isinstance(error, SetupError) or not isinstance(error, PluginError)

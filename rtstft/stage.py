@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rtstft.delay import FrameDelay
-from rtstft.errors import PluginError, SetupError
+from rtstft.errors import RAISED, PluginError, SetupError
 from rtstft.occupant import Occupant
 from rtstft.plugin import Callback, Context
 from rtstft.returned import BadFrameError, store
@@ -131,7 +131,7 @@ class Stage:
         self.started = index
         self._index = index
 
-    def failure(self, error: Exception, frame_index: int) -> PluginError:
+    def failure(self, error: BaseException, frame_index: int) -> PluginError:
         """What `error`, raised while this stage ran, is called to the user."""
         return _failure(self.name, error, frame_index - self._delay)
 
@@ -197,12 +197,12 @@ class Stage:
         back = len(waiting) > 1 and waiting[1][0] is current
         try:
             candidate.audition(frame, index, aux, back=back, at_once=at_once)
-        except Exception as error:
+        except RAISED as error:
             self._decide(entry, stays=False, error=_failure(candidate.runner.name, error, index))
             return self._run(frame, index, aux)
         try:
             result = current.run(frame, index, aux)
-        except Exception:
+        except RAISED:
             if candidate.weight > 0:
                 self._decide(entry, stays=True)
             raise
@@ -250,7 +250,7 @@ def let_pass(_: ComplexArray) -> None:
     """Lets a frame pass."""
 
 
-def _failure(name: str, error: Exception, frame_index: int) -> PluginError:
+def _failure(name: str, error: BaseException, frame_index: int) -> PluginError:
     what = str(error) if isinstance(error, BadFrameError) else f"raised {type(error).__name__}: {error}"
     return PluginError(name, frame_index, what)
 

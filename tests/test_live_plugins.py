@@ -490,6 +490,16 @@ def test_broken_saves_while_the_stream_stands_still_leave_the_old_one(
     assert np.allclose(player.play(40), 0.25, atol=1e-5)
 
 
+def test_file_that_exits_is_a_broken_save(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py")
+    player = playing(f"{path}:Fx")
+    path.write_text("import sys\nsys.exit(3)\n")
+    player.until("raised SystemExit: 3")
+    written(path, level=0.25)
+    player.until("is new")
+    assert np.allclose(player.play(40), 0.25, atol=1e-5)
+
+
 def test_plugin_is_still_found_after_a_broken_save(playing: Callable[..., Player], tmp_path: Path) -> None:
     path = written(tmp_path / "fx.py")
     made = rtstft.plugin(f"{path}:Fx")

@@ -17,7 +17,7 @@ class Problem:
     message: str
 
     @classmethod
-    def of(cls, error: Exception) -> "Problem":
+    def of(cls, error: BaseException) -> "Problem":
         """The parts of `error`."""
         kind = type(error).__name__
         if isinstance(error, PluginError):
@@ -47,9 +47,9 @@ class EventLog:
         self._started = time.monotonic()
         self._events: deque[Event] = deque(maxlen=1000)
 
-    def add(self, text: str, cause: Exception | Problem | None = None) -> None:
+    def add(self, text: str, cause: BaseException | Problem | None = None) -> None:
         """Notes that `text` has happened now, because of `cause`."""
-        problem = Problem.of(cause) if isinstance(cause, Exception) else cause
+        problem = Problem.of(cause) if isinstance(cause, BaseException) else cause
         problem = problem or Problem(None, None, None, text)
         self._events.append(Event(time.monotonic() - self._started, text, **asdict(problem)))
 

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from rtstft.arrays import is_within
-from rtstft.errors import PluginError
+from rtstft.errors import RAISED, PluginError
 from rtstft.returned import NotFiniteError, store
 from rtstft.stage import Stage
 from rtstft.types import ComplexArray
@@ -81,7 +81,7 @@ class Guard:
                 self._resume()
             try:
                 self._run(frame)
-            except Exception as error:
+            except RAISED as error:
                 frame[...] = dry
                 self._failed(error)
             if self._index < self._dry_until:
@@ -117,10 +117,10 @@ class Guard:
         self._scratch[...] = frame
         try:
             self._run(self._scratch)
-        except Exception as error:
+        except RAISED as error:
             self._failed(error)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         failure = self.stage.failure(error, self.stage.started + self._index)
         failure.__cause__ = error
         self._supervisor.failed(failure)
@@ -131,5 +131,5 @@ class Guard:
     def _forget(self) -> None:
         try:
             self.stage.forget()
-        except Exception as error:
+        except RAISED as error:
             self._supervisor.failed(self.stage.failure(error, self.stage.started + self._index))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rtstft.chain import Chain
-from rtstft.errors import CallbackError, MissingExtraError, ParameterError
+from rtstft.errors import RAISED, CallbackError, MissingExtraError, ParameterError
 from rtstft.live.events import EventLog
 from rtstft.loading import is_preset, reload, source_of, split
 from rtstft.places import place_in_file
@@ -87,7 +87,7 @@ class Watcher:
                 for file in {Path(path) for _, path in change}:
                     if file.is_file():  # as it is not while an editor exchanges it
                         self._renew(file)
-        except Exception as error:  # the system has no more watches to give, for instance
+        except RAISED as error:  # the system has no more watches to give, for instance
             self._events.add(f"files are not watched any more: {error}")
             self._watching.set()
 
@@ -101,7 +101,7 @@ class Watcher:
             try:
                 new = _like(old, reload(spec), spec)
                 exchanged = self._chain.exchange(old, new)
-            except Exception as error:
+            except RAISED as error:
                 self._events.add(f"{file.name} was saved, but the old {spec} stays: {error}", error)
             else:
                 if exchanged:
