@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from rtstft.crossfade import Crossfade, Fade
 from rtstft.delay import FrameDelay
 from rtstft.plugin import Callback, Context
 from rtstft.returned import NotFiniteError, store
-from rtstft.runner import Aux, Runner, fade_frames
-from rtstft.types import ComplexArray
+from rtstft.runner import Aux, Runner
+from rtstft.types import ComplexArray, RealArray
 
 _PROBATION_FRAMES = 4
 
@@ -18,28 +19,32 @@ class Occupant:
 
     Attributes:
         callback: the runner's.
-        weight: its share of the output, while it is a candidate.
         retired: another one has taken its place.
     """
 
-    def __init__(self, runner: Runner, delay: int, context: Context) -> None:
+    def __init__(self, runner: Runner, delay: int, context: Context, crossfade: Crossfade) -> None:
         shape = (context.channels, context.stft.bins)
         self.runner = runner
         self.callback: Callback = runner.callback
-        self.weight = 0.0
         self.retired = False
         missing = delay - runner.lookahead
         self._padding = FrameDelay(missing, shape, context.complex_dtype) if missing else None
         self._output = np.zeros(shape, context.complex_dtype)
         self._audition = delay + _PROBATION_FRAMES
-        self._fade = fade_frames(context)
-        self._frames = 0  # towards its full weight
+        self._crossfade = crossfade
+        self._fade = Fade(context, 0.0)
+        self._weight: RealArray | float = 0.0
         self._seen = 0
 
     @property
+    def heard(self) -> bool:
+        """It has a share of the output."""
+        return not isinstance(self._weight, float) or self._weight > 0
+
+    @property
     def accepted(self) -> bool:
-        """It has full weight, and has shown its first frames."""
-        return self.weight >= 1 and self._seen >= self._audition
+        """All of the output is its own, and it has shown its first frames."""
+        return isinstance(self._weight, float) and self._weight >= 1 and self._seen >= self._audition
 
     def run(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
         """As Runner.run, `delay` frames later."""
@@ -55,13 +60,11 @@ class Occupant:
         return None
 
     def audition(self, frame: ComplexArray, index: int, aux: Aux, *, back: bool, at_once: bool) -> None:
-        """Runs on a copy of `frame`, and gets a greater weight, or a smaller one. Raises what it raises."""
+        """Runs on a copy of `frame`, and is faded in, or out. Raises what it raises."""
         if self.retired:
             self._start_again()
         elif not self._seen:
             self.runner.enter(index)
-        if at_once:
-            self._frames = self._audition + self._fade
         self._seen += 1
         output = self._output
         output[...] = frame
@@ -70,17 +73,16 @@ class Occupant:
             store(result, output)
         if not np.isfinite(output).all():
             raise NotFiniteError
-        self._frames = min(self._frames + (-1 if back else 1), self._audition + self._fade)
-        self.weight = max(0, self._frames - self._audition) / self._fade
+        if at_once:
+            self._fade.settle(1.0)
+        elif self._seen > self._audition:
+            self._fade.aim = 0.0 if back else 1.0
+        self._weight = self._fade.over(index)
 
     def fade_over(self, frame: ComplexArray) -> None:
         """Mixes the output of the last audition into `frame`, with its weight."""
-        if self.weight >= 1:
-            frame[...] = self._output
-        elif self.weight > 0:
-            frame *= 1 - self.weight
-            self._output *= self.weight
-            frame += self._output
+        if self.heard:
+            self._crossfade.mix(frame, self._output, self._weight, frame)
 
     def reset(self) -> None:
         """Back to the state after construction."""
@@ -93,7 +95,8 @@ class Occupant:
 
     def _forget_audition(self) -> None:
         self.retired = False
-        self.weight = 0.0
-        self._frames = self._seen = 0
+        self._fade.settle(0.0)
+        self._weight = 0.0
+        self._seen = 0
         if self._padding is not None:
             self._padding.reset()

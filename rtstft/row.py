@@ -8,6 +8,7 @@ from typing import Any
 
 from rtstft.callbacks import hears, name_of
 from rtstft.chain import Chain, refuse_twins
+from rtstft.crossfade import Crossfade
 from rtstft.errors import ParameterError, PluginError
 from rtstft.plugin import Callback, Context
 from rtstft.runner import Aux, Runner
@@ -51,6 +52,7 @@ class Row:
         row: Any = [callbacks] if single else callbacks
         self._root: Iterable[Any] = row if isinstance(row, Chain) else list(row)
         self._context = context
+        self._crossfade = Crossfade(context)
         self._aux = aux
         self._wrap = wrap
         self._after = list(after)
@@ -64,7 +66,7 @@ class Row:
         delay = 0
         lasting = not chains
         for callback in flat:
-            stage = Stage(callback, context, delay, aux, lasting=lasting)
+            stage = Stage(callback, context, self._crossfade, delay, aux, lasting=lasting)
             stage.entry = wrap(stage, lasting and len(flat) == 1)
             self.stages.append(stage)
             delay += stage.lookahead
@@ -133,7 +135,7 @@ class Row:
         places = _match(wanted, planned)
         # All that may fail comes first, then what changes.
         fresh = {
-            place: Runner(callback, self._context)
+            place: Runner(callback, self._context, self._crossfade)
             for place, callback in enumerate(wanted)
             if places[place] is None
         }
@@ -142,7 +144,7 @@ class Row:
         for place, callback in enumerate(wanted):
             stage = places[place] or hosts.get(place)
             if stage is None:
-                stage = Stage(let_pass, self._context, 0, self._aux)
+                stage = Stage(let_pass, self._context, self._crossfade, 0, self._aux)
                 stage.entry = self._wrap(stage, False)
             row.append(stage)
             if place in fresh:

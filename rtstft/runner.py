@@ -1,12 +1,12 @@
 """Runner: one callback as the engine calls it, with its dry signal beside it."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from rtstft.callbacks import arguments_of, name_of
+from rtstft.crossfade import Crossfade, Fade
 from rtstft.delay import FrameDelay
 from rtstft.errors import RAISED, PluginError, RtstftError, SetupError
 from rtstft.geometry import STFT
@@ -15,18 +15,6 @@ from rtstft.returned import BadFrameError, store
 from rtstft.types import ComplexArray
 
 Aux = Mapping[str, ComplexArray]
-_FADE_S = 0.06
-_FADE_FRAMES = 8
-
-
-def fade_frames(context: Context) -> int:
-    """Frames in which one signal gives way to another.
-
-    Every step is spread out by the windows, but what these leave of it repeats at multiples of the
-    frame rate; of many steps each is small. 60 ms leave less than -90 dB of a sine wherever windows
-    go to zero or nearly so (hamming), and 8 frames where hops are long.
-    """
-    return max(_FADE_FRAMES, math.ceil(_FADE_S / context.hop_s))
 
 
 class Runner:
@@ -46,7 +34,7 @@ class Runner:
         SetupError: its `prepare` refused what it was given, or there is no input that it needs.
     """
 
-    def __init__(self, callback: Callback, context: Context) -> None:
+    def __init__(self, callback: Callback, context: Context, crossfade: Crossfade) -> None:
         self.name = name_of(callback)
         if isinstance(callback, type):
             raise PluginError(self.name, None, f"is a class, expected an instance of it: {self.name}()")
@@ -85,8 +73,8 @@ class Runner:
             )
         # The middle of the frame that comes out with frame k is sample k * hop + this.
         self._middle = _centre(stft) - stft.overlap - self.lookahead * stft.hop_length
-        self._fade_step = 1 / fade_frames(context)
-        self._weight = self._target = 1.0
+        self._crossfade = crossfade
+        self._fade = Fade(context, 1.0)
         self._settle()
         self.process = process
         try:
@@ -110,19 +98,18 @@ class Runner:
             if values.begin_frame(self._time_of(index)):
                 self._update()
                 self._aim()
-            weight = self._weight
-            if weight != self._target:
-                weight = self._step_weight()
-            if dry is None and weight != 1.0:
+            weight = self._fade.over(index)
+            wet = isinstance(weight, float) and weight == 1
+            if dry is None and not wet:
                 dry = self._dry.push(frame)
             result = self._call(frame, index, aux)
         finally:
             values.end_frame()
-        if weight == 1.0 or dry is None:
+        if wet or dry is None:
             return result
         if result is not None and result is not frame:
             store(result, frame)
-        blend(dry, frame, weight)
+        self._crossfade.mix(dry, frame, weight, frame)
         return None
 
     def enter(self, index: int) -> None:
@@ -153,7 +140,7 @@ class Runner:
             except RAISED as error:
                 raise self._failure("automation", error) from error
             self._aim()
-            self._weight = self._target
+            self._fade.settle(self._fade.aim)
             self._guarded("update")
 
     def _time_of(self, index: int) -> float:
@@ -181,23 +168,7 @@ class Runner:
 
     def _aim(self) -> None:
         plugin: Plugin = self.callback
-        self._target = 0.0 if plugin.bypass else plugin.mix
-
-    def _step_weight(self) -> float:
-        way = self._target - self._weight
-        step = self._fade_step
-        self._weight = self._target if abs(way) <= step else self._weight + math.copysign(step, way)
-        return self._weight
-
-
-def blend(dry: ComplexArray, frame: ComplexArray, weight: float) -> None:
-    """`frame` becomes `weight` parts of itself and the rest of `dry`; at 0 it is `dry`, to the bit."""
-    if weight == 0.0:
-        frame[...] = dry
-    else:
-        frame -= dry
-        frame *= weight
-        frame += dry
+        self._fade.aim = 0.0 if plugin.bypass else plugin.mix
 
 
 def _is_refusal(error: BaseException) -> bool:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from rtstft.crossfade import Crossfade
 from rtstft.delay import FrameDelay
 from rtstft.errors import RAISED, PluginError, SetupError
 from rtstft.occupant import Occupant
@@ -27,6 +28,7 @@ class Stage:
     Args:
         callback: what to call; `let_pass` for an empty stage.
         context: what to prepare it for.
+        crossfade: of the whole row, whose callbacks run one after the other.
         delay: frames by which those in front delay the stream.
         aux: the auxiliary frames, as they are in front of the row.
         lasting: the callback is not going to be exchanged.
@@ -46,17 +48,19 @@ class Stage:
         self,
         callback: Callback,
         context: Context,
+        crossfade: Crossfade,
         delay: int = 0,
         aux: Aux | None = None,
         *,
         lasting: bool = False,
     ) -> None:
         self._context = context
+        self._crossfade = crossfade
         self._aux = aux or {}
         self.callback = callback
-        runner = Runner(callback, context)
+        runner = Runner(callback, context, crossfade)
         self.lookahead = runner.lookahead
-        self._current = Occupant(runner, self.lookahead, context)
+        self._current = Occupant(runner, self.lookahead, context, crossfade)
         self._candidates: deque[tuple[Occupant, Outcome | None]] = deque()
         self._listing = threading.Lock()  # of candidates; never held while a callback runs
         self.start(0)
@@ -112,7 +116,7 @@ class Stage:
         """
         occupant = next((one for one in self._occupants() if one.callback is callback), None)
         if occupant is None:
-            self.install(Runner(callback, self._context), outcome)
+            self.install(Runner(callback, self._context, self._crossfade), outcome)
         else:
             self._await(occupant, outcome)
 
@@ -120,7 +124,7 @@ class Stage:
         """`replace` by what is prepared already."""
         if runner.lookahead > self.lookahead:
             raise too_late(runner, self.lookahead)
-        self._await(Occupant(runner, self.lookahead, self._context), outcome)
+        self._await(Occupant(runner, self.lookahead, self._context, self._crossfade), outcome)
 
     def holds(self, callback: Callback) -> bool:
         """Whether `callback` runs here, or is going to."""
@@ -203,13 +207,13 @@ class Stage:
         try:
             result = current.run(frame, index, aux)
         except RAISED:
-            if candidate.weight > 0:
+            if candidate.heard:
                 self._decide(entry, stays=True)
             raise
         if result is not None and result is not frame:
             store(result, frame)
         candidate.fade_over(frame)
-        if candidate.accepted or (back and candidate.weight <= 0):
+        if candidate.accepted or (back and not candidate.heard):
             self._decide(entry, stays=candidate.accepted)
         return None
 

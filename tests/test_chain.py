@@ -21,7 +21,7 @@ from rtstft.errors import PluginWarning
 from rtstft.plugins.gain import Gain
 
 GEOMETRY = STFT(64, 16, 64)
-SAMPLERATE = 1000
+SAMPLERATE = 4000
 SETTLED = 16 * (4 + 8 + 8 + 6)  # samples after which a change is complete, probation and windows included
 ONES = np.ones((SETTLED, 1))
 
@@ -437,7 +437,7 @@ def test_error_is_named_by_plugin_and_its_own_frame() -> None:
 
 
 @pytest.mark.parametrize("frames", [0, 2, 8, 30])
-def test_going_back_turns_the_fade_round(frames: int) -> None:
+def test_going_back_is_faded_too(frames: int) -> None:
     old = Times(2)
     ways: list[tuple[Callable[[Chain], Any], Callable[[Chain], Any]]] = [
         (lambda chain: chain.__setitem__(0, Times(6)), lambda chain: chain.__setitem__(0, old)),
@@ -454,9 +454,8 @@ def test_going_back_turns_the_fade_round(frames: int) -> None:
         heard = np.concatenate(y)[:, 0]
         assert np.abs(np.diff(heard)).max() < 0.07 * 4
         assert heard[-1] == pytest.approx(2)
-        if frames <= 8:  # half way, at most
-            assert heard.min() > 1.4
-            assert heard.max() < 4.6
+        if frames <= 2:  # it has not been heard yet
+            assert heard == pytest.approx(2)
         assert list(chain) == [old]
         assert old.prepared == prepared + (frames == 30)
 

@@ -37,6 +37,7 @@ BUILD_ORDER = [
     ["automation", "callbacks", "delay", "places", "returned"],
     ["params"],
     ["plugin"],
+    ["crossfade"],
     ["runner"],
     ["chain", "occupant"],
     ["stage"],
