@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, overload
 
 import numpy as np
 
+from rtstft.arrays import is_finite_number
 from rtstft.automation import Curve, curve_of
 from rtstft.errors import ParameterError
 
@@ -53,6 +54,8 @@ class Param(Generic[T]):
     ) -> None:
         self.name = "parameter"
         self.owner = ""
+        if isinstance(default, np.generic):
+            default = default.item()
         self.kind: type[bool] | type[int] | type[float] | type[str] = type(default)
         self.min = min
         self.max = max
@@ -65,6 +68,17 @@ class Param(Generic[T]):
             raise ParameterError(f"default={default!r}, expected a bool, int, float or str")
         if (min is not None or max is not None) and self.kind not in (int, float):
             raise ParameterError(f"min and max are for numbers, the default is {default!r}")
+        for limit in (min, max):
+            if limit is not None and not is_finite_number(limit):
+                raise ParameterError(f"min={min!r}, max={max!r}, expected numbers, or None for no limit")
+        if min is not None and max is not None and min > max:
+            raise ParameterError(f"min={min!r} is more than max={max!r}, expected it the other way round")
+        if isinstance(choices, str) or not all(isinstance(choice, str) for choice in choices):
+            raise ParameterError(f"choices={choices!r}, expected a list of strings")
+        if choices and self.kind is not str:
+            raise ParameterError(f"choices are for strings, the default is {default!r}")
+        if not is_finite_number(smooth_s) or smooth_s < 0:
+            raise ParameterError(f"smooth_s={smooth_s!r}, expected a time in seconds, 0 or more")
         if smooth_s and self.kind is not float:
             raise ParameterError(f"smooth_s is for floats, the default is {default!r}")
         self.default: T = self.check(default)

@@ -159,6 +159,15 @@ def test_text_that_is_no_value_is_refused(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("default", "kind"), [(np.float64(0.5), float), (np.float32(0.5), float), (np.int64(3), int)]
+)
+def test_default_may_be_numpys(default: Any, kind: type) -> None:
+    param = Param(default)
+    assert param.kind is kind
+    assert type(param.default) is kind
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ({"default": None}, "default=None, expected a bool, int, float or str"),
@@ -166,6 +175,14 @@ def test_text_that_is_no_value_is_refused(name: str, text: str) -> None:
         ({"default": "c", "choices": ("a", "b")}, "default='c', expected one of a, b"),
         ({"default": True, "min": 0}, "min and max are for numbers"),
         ({"default": 1, "smooth_s": 0.1}, "smooth_s is for floats"),
+        ({"default": 1.0, "smooth_s": -0.1}, r"smooth_s=-0\.1, expected a time"),
+        ({"default": 1.0, "smooth_s": float("nan")}, "smooth_s=nan, expected a time"),
+        ({"default": 1.0, "smooth_s": "x"}, "smooth_s='x', expected a time"),
+        ({"default": 1.0, "min": "x"}, "min='x', max=None, expected numbers"),
+        ({"default": 1.0, "min": 2, "max": 1}, "min=2 is more than max=1"),
+        ({"default": 1, "choices": (1, 2, 4)}, r"choices=\(1, 2, 4\), expected a list of strings"),
+        ({"default": "a", "choices": "abc"}, "choices='abc', expected a list of strings"),
+        ({"default": 1, "choices": ("a",)}, "choices are for strings"),
     ],
     ids=repr,
 )
