@@ -88,4 +88,4 @@ class ResponseWarning(UserWarning):
 
 
 RAISED = (Exception, SystemExit)
-"""What code of others may raise that is a failure of theirs: a script's exit, too, but no Ctrl-C."""
+"""What code of others may raise as its failure, where no signal ends the program: a script's exit, too."""

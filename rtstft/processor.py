@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from rtstft import fftw
 from rtstft.arrays import check_out, check_samples, interleave, is_finite_number
-from rtstft.errors import RAISED, AudioError, PluginError, PluginWarning, StreamError
+from rtstft.errors import AudioError, PluginError, PluginWarning, StreamError
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context
 from rtstft.returned import NotFiniteError, checked, store
@@ -251,7 +251,7 @@ class Processor:
                     result = call(frame)
                     if result is not None and result is not frame:
                         store(result, frame)
-                except RAISED as error:
+                except Exception as error:
                     raise self._diagnose(i, row.stages[calls.index(call)], error) from error
             backward()
             if not isfinite(probe()):

@@ -8,7 +8,7 @@ import numpy as np
 from rtstft.callbacks import arguments_of, name_of
 from rtstft.crossfade import Crossfade, Fade
 from rtstft.delay import FrameDelay
-from rtstft.errors import RAISED, PluginError, RtstftError, SetupError
+from rtstft.errors import PluginError, RtstftError, SetupError
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context, FrameInfo, Plugin
 from rtstft.returned import BadFrameError, store
@@ -137,7 +137,7 @@ class Runner:
         if self._values is not None:
             try:
                 self._values.settle(time_s)
-            except RAISED as error:
+            except Exception as error:
                 raise self._failure("automation", error) from error
             self._aim()
             self._fade.settle(self._fade.aim)
@@ -150,7 +150,7 @@ class Runner:
         if hasattr(self.callback, method):
             try:
                 getattr(self.callback, method)(*arguments)
-            except RAISED as error:
+            except Exception as error:
                 if _is_refusal(error):
                     raise SetupError(self.name, None, str(error)) from error
                 raise self._failure(method, error) from error

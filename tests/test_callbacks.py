@@ -1,7 +1,6 @@
 """The callback contract: what a callback is given, may do and return, and how its faults are named."""
 
 import functools
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -553,11 +552,3 @@ def test_errors_of_the_package_share_a_root(geometry: STFT, seed: int) -> None:
         processor.process(x)
     with pytest.raises(RtstftError):
         processor.process(x)
-
-
-def test_exit_of_a_callback_is_its_failure() -> None:
-    def leaves(_: Any) -> None:
-        sys.exit(3)
-
-    with pytest.raises(PluginError, match=r"'leaves', frame 0: raised SystemExit: 3"):
-        Processor(leaves, STFT(64, 16)).process(np.zeros((100, 2), np.float32))

@@ -490,6 +490,18 @@ def test_broken_saves_while_the_stream_stands_still_leave_the_old_one(
     assert np.allclose(player.play(40), 0.25, atol=1e-5)
 
 
+def test_exit_of_a_callback_is_its_failure() -> None:
+    def leaves(_: Any) -> None:
+        sys.exit(3)
+
+    fake = FakeDuplex(blocksize=BLOCK)
+    with (
+        pytest.raises(rtstft.PluginError, match="raised SystemExit: 3"),
+        Stream(leaves, GEOMETRY, samplerate=RATE, headroom_s=0.01, duplex=fake) as stream,
+    ):
+        assert np.allclose(Player(stream, fake).play(20), 1, atol=1e-5)
+
+
 def test_file_that_exits_is_a_broken_save(playing: Callable[..., Player], tmp_path: Path) -> None:
     path = written(tmp_path / "fx.py")
     player = playing(f"{path}:Fx")
