@@ -9,7 +9,7 @@ from typing import Any
 from rtstft.chain import Chain
 from rtstft.errors import RAISED, CallbackError, MissingExtraError, ParameterError
 from rtstft.live.events import EventLog
-from rtstft.loading import is_preset, reload, source_of, split
+from rtstft.loading import is_preset, load, source_of, split
 from rtstft.places import place_in_file
 from rtstft.plugin import Plugin
 
@@ -99,7 +99,7 @@ class Watcher:
             if old is None:  # it was taken out
                 continue
             try:
-                new = _like(old, reload(spec), spec)
+                new = _like(old, load(spec), spec)
                 exchanged = self._chain.exchange(old, new)
             except RAISED as error:
                 self._events.add(f"{file.name} was saved, but the old {spec} stays: {error}", error)
