@@ -114,6 +114,16 @@ def test_saved_file_is_taken_over_at_the_same_latency(playing: Callable[..., Pla
     assert np.abs(np.diff(out)).max() < 0.05  # crossfaded
 
 
+def test_parameter_that_the_new_one_refuses_is_told_of(
+    playing: Callable[..., Player], tmp_path: Path
+) -> None:
+    path = written(tmp_path / "fx.py")
+    player = playing(f"{path}:Fx:level=2")
+    path.write_text(path.read_text().replace("max=8.0", "max=1.0"))
+    player.until("is new; not taken over: Fx.level=2.0, expected a number from 0 to 1")
+    assert np.allclose(player.play(40), 0.5, atol=1e-5)
+
+
 def test_parameters_that_were_set_survive(playing: Callable[..., Player], tmp_path: Path) -> None:
     path = written(tmp_path / "fx.py")
     player = playing(f"{path}:Fx:level=2")
