@@ -154,7 +154,7 @@ def _module_of(path: Path) -> ModuleType:
     """The file as a module, read again if it has changed since; if that fails, the old one is kept."""
     name = _name_of(path)
     before = sys.modules.get(name)
-    if before is not None and getattr(before.__loader__, "stamp", None) != _stamp(path):
+    if before is not None and getattr(before.__loader__, "text", None) != path.read_bytes():
         sys.modules.pop(name, None)
     try:
         return importlib.import_module(name)
@@ -162,12 +162,6 @@ def _module_of(path: Path) -> ModuleType:
         if before is not None:
             sys.modules[name] = before
         raise
-
-
-def _stamp(path: str | Path) -> tuple[int, int]:
-    """What changes when a file is written."""
-    status = Path(path).stat()
-    return status.st_mtime_ns, status.st_size
 
 
 class _FileModules:
@@ -186,8 +180,8 @@ class _Anew(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
         """What the file says by now."""
-        self.stamp = _stamp(self.path)
-        return self.source_to_code(self.get_data(self.path), self.path)
+        self.text = self.get_data(self.path)  # by which a change is known: a clock may be too coarse
+        return self.source_to_code(self.text, self.path)
 
 
 def _name_of(path: Path) -> str:
