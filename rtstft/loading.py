@@ -15,12 +15,15 @@ from typing import Any
 
 from rtstft.chain import Chain
 from rtstft.errors import CallbackError, ParameterError
-from rtstft.places import anew, file_of, find, place_of
+from rtstft.places import file_of, find, place_of
 from rtstft.plugin import Callback, Plugin, made
 
 
 def plugin(name: str, /, **params: Any) -> Plugin:
     """Makes a plugin by name: `rtstft.plugin("denoise", strength=0.8)`.
+
+    A file that has changed since it was read is read again, but not what it imports. Modules that lie
+    beside plugins' files need names that differ in the whole program, as all modules do.
 
     Args:
         name: of a registered plugin, as `rtstft plugins` lists them; or 'file.py:Name', or
@@ -31,6 +34,8 @@ def plugin(name: str, /, **params: Any) -> Plugin:
         CallbackError: there is no such plugin, or it cannot be imported or made.
         ParameterError: it has no such parameter, or does not take that value.
     """
+    if not isinstance(name, str):
+        raise CallbackError(f"plugin {name!r}, expected the name of one, or 'file.py:Name'")
     kind = find(name)
     if not (isinstance(kind, type) and issubclass(kind, Plugin)):
         raise CallbackError(f"plugin {name!r} is {kind!r}, expected a class derived from rtstft.Plugin")
@@ -40,6 +45,8 @@ def plugin(name: str, /, **params: Any) -> Plugin:
 
 def load(spec: str) -> Callback | Chain:
     """The function, an instance of the class, or the preset that `spec` names, with its parameters.
+
+    A file that has changed is read again.
 
     Raises:
         CallbackError: it cannot be found, imported or made.
@@ -63,15 +70,6 @@ def load(spec: str) -> Callback | Chain:
         raise CallbackError(f"callback {spec!r} is {found!r}, expected a function or a plugin")
     loaded: Callback = found
     return loaded
-
-
-def reload(spec: str) -> Callback | Chain:
-    """As `load`, from what the file says by now."""
-    file = source_of(spec)
-    if file is None:
-        return load(spec)
-    with anew(file):
-        return load(spec)
 
 
 def load_all(callbacks: Any) -> Chain:

@@ -3,8 +3,6 @@
 import importlib
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec, spec_from_file_location
 from operator import attrgetter
@@ -46,7 +44,9 @@ def find(place: str) -> Any:
         return attrgetter(name)(module)
     except AttributeError:
         public = ", ".join(n for n, v in vars(module).items() if callable(v) and not n.startswith("_"))
-        raise CallbackError(f"callback {place!r}: {where} has no {name!r}; it has {public}") from None
+        raise CallbackError(
+            f"callback {place!r}: {where} has no {name!r}; it has {public or 'nothing to call'}"
+        ) from None
 
 
 def place_of(kind: Any) -> str:
@@ -80,19 +80,6 @@ def file_of(place: str) -> Path | None:
     """The file that `place` names; None if it names a registered plugin or a module."""
     where = place.rpartition(":")[0]
     return Path(where).resolve() if where.endswith(".py") else None
-
-
-@contextmanager
-def anew(file: Path) -> Iterator[None]:
-    """Has `find` read this file again; where that fails, what was read before is known as before."""
-    name = _name_of(file)
-    before = sys.modules.pop(name, None)
-    try:
-        yield
-    except BaseException:
-        if before is not None:
-            sys.modules[name] = before
-        raise
 
 
 def _is_importable(module: str) -> bool:
@@ -156,11 +143,25 @@ def _module(where: str, place: str) -> ModuleType:
     if folder not in sys.path:
         sys.path.append(folder)
     try:
-        return importlib.import_module(_name_of(path) if is_file else where)
+        return _module_of(path) if is_file else importlib.import_module(where)
     except RAISED as error:
         if not is_file and where in registered():
             raise CallbackError(f"callback {place!r}: expected {where}:PARAMETER=VALUE") from None
         raise CallbackError(f"callback {place!r}: {where} raised {type(error).__name__}: {error}") from error
+
+
+def _module_of(path: Path) -> ModuleType:
+    """The file as a module, read again if it has changed since; if that fails, the old one is kept."""
+    name = _name_of(path)
+    before = sys.modules.get(name)
+    if before is not None and getattr(before.__loader__, "text", None) != path.read_bytes():
+        sys.modules.pop(name, None)
+    try:
+        return importlib.import_module(name)
+    except BaseException:
+        if before is not None:
+            sys.modules[name] = before
+        raise
 
 
 class _FileModules:
@@ -179,7 +180,8 @@ class _Anew(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
         """What the file says by now."""
-        return self.source_to_code(self.get_data(self.path), self.path)
+        self.text = self.get_data(self.path)  # by which a change is known: a clock may be too coarse
+        return self.source_to_code(self.text, self.path)
 
 
 def _name_of(path: Path) -> str:

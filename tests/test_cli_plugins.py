@@ -378,6 +378,22 @@ def test_plugins_run_in_their_order(specs: list[str], gain: float, offset: float
     assert np.abs(read("out.wav") - expected).max() < 1e-12
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "says"),
+    [
+        ("import sys\nsys.exit()\n", 2, "callback 'leaves.py:fx': leaves.py raised SystemExit:"),
+        ("def fx(frame):\n    raise SystemExit(0)\n", 1, "callback 'fx', frame 0: raised SystemExit: 0"),
+    ],
+)
+def test_exit_in_a_plugins_file_is_an_error(
+    text: str, code: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("leaves.py").write_text(text)
+    assert rtstft("process", "in.wav", "out.wav", "-p", "leaves.py:fx") == code
+    assert capsys.readouterr().err == f"rtstft: {says}\n"
+    assert not Path("out.wav").exists()
+
+
 def test_error_in_a_preset_names_the_file(capsys: pytest.CaptureFixture[str]) -> None:
     Path("voice.toml").write_text('plugin = "gain"\nparameters.level = 3\n')
     assert rtstft("process", "in.wav", "out.wav", "-p", "voice.toml") == 2

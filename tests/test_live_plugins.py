@@ -21,6 +21,7 @@ from rtstft import (
     Param,
     ParameterError,
     Plugin,
+    PluginError,
     Stream,
     StreamError,
 )
@@ -111,6 +112,16 @@ def test_saved_file_is_taken_over_at_the_same_latency(playing: Callable[..., Pla
     out = np.concatenate(player.out)[20 * BLOCK :, 0]
     assert out.min() > 0.25 - 1e-5  # never silence
     assert np.abs(np.diff(out)).max() < 0.05  # crossfaded
+
+
+def test_parameter_that_the_new_one_refuses_is_told_of(
+    playing: Callable[..., Player], tmp_path: Path
+) -> None:
+    path = written(tmp_path / "fx.py")
+    player = playing(f"{path}:Fx:level=2")
+    path.write_text(path.read_text().replace("max=8.0", "max=1.0"))
+    player.until("is new; not taken over: Fx.level=2.0, expected a number from 0 to 1")
+    assert np.allclose(player.play(40), 0.5, atol=1e-5)
 
 
 def test_parameters_that_were_set_survive(playing: Callable[..., Player], tmp_path: Path) -> None:
@@ -510,6 +521,28 @@ def test_file_that_exits_is_a_broken_save(playing: Callable[..., Player], tmp_pa
     written(path, level=0.25)
     player.until("is new")
     assert np.allclose(player.play(40), 0.25, atol=1e-5)
+
+
+def test_frame_whose_callback_exits_stays_dry() -> None:
+    def leaves(frame: Any) -> None:
+        frame *= 0
+        sys.exit(3)
+
+    fake = FakeDuplex(blocksize=BLOCK)
+    stream = Stream(leaves, GEOMETRY, samplerate=RATE, headroom_s=0.01, duplex=fake)
+    with pytest.raises(PluginError, match="raised SystemExit: 3"), stream:
+        assert np.allclose(Player(stream, fake).play(20), 1, atol=1e-5)
+        assert stream.active
+
+
+def test_isolated_stream_survives_a_callback_whose_file_exits(tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py")
+    leaves = "import multiprocessing, sys\nif multiprocessing.parent_process(): sys.exit(3)\n"
+    path.write_text(leaves + path.read_text())
+    with Stream("gain", GEOMETRY, samplerate=RATE, isolate=True, duplex=Sent()) as stream:
+        with pytest.raises(StreamError, match="SystemExit: 3"):
+            stream.append(rtstft.plugin(f"{path}:Fx"))
+        assert len(stream.parameters) == 1
 
 
 def test_plugin_is_still_found_after_a_broken_save(playing: Callable[..., Player], tmp_path: Path) -> None:

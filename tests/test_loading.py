@@ -1,5 +1,6 @@
 """Callbacks from text: where they are found, their parameters, and the way back."""
 
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import rtstft
 from rtstft import CallbackError, Chain, Param, ParameterError, Plugin, PluginWarning, save_preset
-from rtstft.loading import is_preset, load, load_all, reload, source_of, spec_of, split
+from rtstft.loading import is_preset, load, load_all, source_of, spec_of, split
 from rtstft.places import ambiguous, registered
 from rtstft.plugins.convolve import Convolve
 from rtstft.plugins.eq import Eq
@@ -281,24 +282,23 @@ def test_registered_plugin_that_is_broken_is_named(
     assert isinstance(load("gain"), Gain)
 
 
-def test_reload_reads_what_the_file_says_by_now(fx: Path) -> None:
+def test_load_reads_what_the_file_says_by_now(fx: Path) -> None:
     first: Any = load("fx.py:Fx")
     for level in ("0.25", "0.75", "1.25"):  # of equal length, within the same second
         fx.write_text(FX.replace("0.5, min", f"{level}, min"))
-        assert load("fx.py:Fx").level != float(level)  # type: ignore[union-attr]
-        assert reload(str(fx) + ":Fx").level == float(level)  # type: ignore[union-attr]
+        assert load(str(fx) + ":Fx").level == float(level)  # type: ignore[union-attr]
     assert first.level == 0.5
     fx.write_text("class Fx(:")
     with pytest.raises(CallbackError, match="SyntaxError"):
-        reload("fx.py:Fx")
-    assert type(reload("gain")) is Gain
+        load("fx.py:Fx")
+    assert type(load("gain")) is Gain
 
 
-def test_reload_of_a_preset(tmp_path: Path) -> None:
+def test_load_of_a_preset_that_has_changed(tmp_path: Path) -> None:
     path = tmp_path / "voice.json"
     for level in (-3.0, -6.0):
         save_preset(path, Gain(gain_db=level), overwrite=True)
-        assert reload(str(path)).gain_db == level  # type: ignore[union-attr]
+        assert load(str(path)).gain_db == level  # type: ignore[union-attr]
 
 
 def test_source_is_the_file_of_a_spec(fx: Path) -> None:
@@ -395,3 +395,25 @@ def test_spec_of_what_text_cannot_say_is_refused() -> None:
     ]:
         with pytest.raises(error, match=says):
             spec_of(callback)
+
+
+def test_file_that_has_changed_is_read_again(fx: Path) -> None:
+    old = rtstft.plugin("fx.py:Fx")
+    assert type(rtstft.plugin("fx.py:Fx")) is type(old)
+    fx.write_text(FX.replace("0.5, min", "0.125, min"))
+    new: Any = rtstft.plugin("fx.py:Fx")
+    assert (old.level, new.level) == (0.5, 0.125)  # type: ignore[attr-defined]
+    assert type(pickle.loads(pickle.dumps(new))) is type(new)
+    fx.write_text("class Fx(:")
+    for _ in range(2):
+        with pytest.raises(CallbackError, match="SyntaxError"):
+            rtstft.plugin("fx.py:Fx")
+    assert type(pickle.loads(pickle.dumps(new))) is type(new)
+    fx.write_text("")
+    with pytest.raises(CallbackError, match="has no 'Fx'; it has nothing to call"):
+        rtstft.plugin("fx.py:Fx")
+
+
+def test_name_that_is_no_text_is_refused() -> None:
+    with pytest.raises(CallbackError, match="plugin None, expected the name"):
+        rtstft.plugin(None)  # type: ignore[arg-type]

@@ -141,6 +141,18 @@ class SharesWhilePrepared(Shares):
         self.heard[0] = 0.0
 
 
+class Keeps(Plugin):
+    """Keeps the frame itself for the next one."""
+
+    def process(self, frame: Any) -> Any:
+        last = getattr(self, "last", frame)
+        self.last = frame
+        return frame + last
+
+    def reset(self) -> None:
+        del self.last
+
+
 class Random(Plugin):
     """Draws other numbers each time."""
 
@@ -346,6 +358,7 @@ BROKEN: dict[Any, str] = {
     Counts: "Counts in .*: after reset the output differs",
     Shares: "Shares in .*: a second instance gives another output",
     SharesWhilePrepared: "beside another instance the output differs: state is shared",
+    Keeps: "Keeps in .*: a frame is kept after process",
     Random: "a second instance gives another output",
     Divides: "Divides in .*: silence: .*left NaN or Inf",
     Overflows: "Overflows in .*: full scale: .*left NaN or Inf",

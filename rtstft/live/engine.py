@@ -9,7 +9,7 @@ import numpy as np
 
 from rtstft.arrays import is_within
 from rtstft.callbacks import name_of
-from rtstft.errors import PluginError, StreamError
+from rtstft.errors import RAISED, PluginError, StreamError
 from rtstft.geometry import STFT
 from rtstft.live.events import EventLog
 from rtstft.live.guard import Guard
@@ -191,7 +191,7 @@ class LiveEngine(Processor):
             plugin, attribute, value = self._pending.popleft()
             try:
                 setattr(plugin, attribute, value)
-            except Exception as error:
+            except RAISED as error:
                 self._events.add(f"{attribute}={value!r} was refused: {error}", error)
         super()._run_frames(due)
         self.frames += due

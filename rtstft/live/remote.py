@@ -6,7 +6,7 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from rtstft.errors import RtstftError, StreamError
+from rtstft.errors import RAISED, RtstftError, StreamError
 from rtstft.live.local import LocalStream
 from rtstft.live.priority import SUPERVISOR, raise_priority
 from rtstft.loading import load_all
@@ -62,7 +62,7 @@ def _serve_until_close(connection: "Connection[Any, Any]", stream: LocalStream) 
             if verb == "close":
                 return int(number)
             answer = number, False, _answer(stream, verb, arguments)
-        except Exception as error:
+        except RAISED as error:
             answer = number, True, _portable(error)
         connection.send(answer)
 

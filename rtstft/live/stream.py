@@ -74,7 +74,8 @@ class Stream:
             a `rtstft.live.Feed` that another stream or thread fills (not with `isolate`).
         watch: when a file that callbacks were named by is saved, put them in anew, crossfaded and at the
             same latency, with the parameters that were set; what does not work is an event, and the old
-            one goes on. Needs the extra `watch`.
+            one goes on. Steer it by `set`: an instance of yours does not play any more once its file was
+            saved. What `append`, `insert` and `replace` bring later is not watched. Needs the extra `watch`.
         duplex: another device than the system's, such as a `rtstft.live.FakeDuplex`.
 
     Raises:

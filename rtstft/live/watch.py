@@ -2,14 +2,13 @@
 
 import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from rtstft.chain import Chain
 from rtstft.errors import RAISED, CallbackError, MissingExtraError, ParameterError
 from rtstft.live.events import EventLog
-from rtstft.loading import is_preset, reload, source_of, split
+from rtstft.loading import is_preset, load, source_of, split
 from rtstft.places import place_in_file
 from rtstft.plugin import Plugin
 
@@ -99,25 +98,33 @@ class Watcher:
             if old is None:  # it was taken out
                 continue
             try:
-                new = _like(old, reload(spec), spec)
+                new = load(spec)
+                refused = _take_over(old, new, spec)
                 exchanged = self._chain.exchange(old, new)
             except RAISED as error:
                 self._events.add(f"{file.name} was saved, but the old {spec} stays: {error}", error)
             else:
                 if exchanged:
                     versions[:] = [new, *versions][:_KEPT]
-                    self._events.add(f"{file.name} was saved: {spec} is new")
+                    self._events.add(
+                        "; not taken over: ".join([f"{file.name} was saved: {spec} is new", *refused])
+                    )
 
 
-def _like(old: Any, new: Any, spec: str) -> Any:
-    """`new` with those parameters of `old` that were set, where it still takes them."""
+def _take_over(old: Any, new: Any, spec: str) -> list[str]:
+    """Sets `new` to those parameters of `old` that were set and that it still has; says which it refuses."""
+    refused: list[str] = []
     if isinstance(old, Plugin) and isinstance(new, Plugin) and not is_preset(spec):
         for name, value in old.parameter_values:
             if name in new.params and value != old.params[name].default:
-                with suppress(ParameterError):
+                try:
                     new.set(**{name: value})
+                except ParameterError as error:
+                    refused.append(str(error))
         for name, course in old.parameter_values.curves.items():
             if name in new.params:
-                with suppress(ParameterError):
+                try:
                     new.automate(name, course)
-    return new
+                except ParameterError as error:
+                    refused.append(str(error))
+    return refused

@@ -1,18 +1,22 @@
 """The checks that a plugin has to pass in a rig: each raises AssertionError with what does not hold."""
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
 
 from rtstft.errors import PluginError, RtstftError
+from rtstft.fftw import zeros
 from rtstft.params import Param
 from rtstft.plugin import Plugin
 from rtstft.processor import Processor
+from rtstft.returned import store
 from rtstft.testing.rig import FRAMES, RATE, Rig, through
-from rtstft.types import RealArray
+from rtstft.types import ComplexArray, RealArray
 
 _LATE_FRAMES = 8  # to which a wrong lookahead is found
+_OVERWRITTEN = 1234.5  # no NaN, of which numpy would warn
 _SAME, _OTHER = 0.9, 0.5  # correlation of what is the same signal, and of what is not
 
 
@@ -55,7 +59,28 @@ def check_repeatable(rig: Rig, fresh: Callable[..., Plugin]) -> None:
         for other in others:
             other.process(-half)
     _assert_same(np.concatenate(beside), first, "beside another instance the output differs: state is shared")
+    _assert_same(
+        rig.run(_lent_frames(fresh()), x),
+        first,
+        "a frame is kept after process: it is valid during the call only, copy what is needed later",
+    )
     _check_lookahead(rig, processor, x, first)
+
+
+def _lent_frames(plugin: Plugin) -> Plugin:
+    """`plugin`, given each frame in an array of its own, which is overwritten after the call."""
+    process = plugin.process
+
+    @wraps(process)
+    def lent(frame: ComplexArray, *more: Any) -> None:
+        own = zeros(frame.shape, frame.dtype)
+        own[...] = frame
+        result = process(own, *more)
+        store(own if result is None else result, frame)
+        own.fill(_OVERWRITTEN)
+
+    vars(plugin)["process"] = lent
+    return plugin
 
 
 def _check_lookahead(rig: Rig, processor: Processor, x: RealArray, y: RealArray) -> None:
