@@ -42,10 +42,24 @@ class Breakpoints:
         return min(max(value, min(before, after)), max(before, after))
 
 
-def curve_of(course: object, check: Check, name: str) -> Curve:
-    """The course of the parameter called `name`: a function of seconds, or an iterable of (time_s, value)."""
+def curve_of(course: object, check: Check, nearest: Check, name: str) -> Curve:
+    """The course of the parameter called `name`.
+
+    Args:
+        course: a function of seconds, or an iterable of (time_s, value).
+        check: gives a value as the parameter keeps it, or raises.
+        nearest: the same of what a function returns, rounded where the parameter takes whole numbers.
+        name: for errors.
+    """
     if callable(course):
-        check(course(0.0))
+        try:
+            first = course(0.0)
+        except Exception as error:
+            raise ParameterError(
+                f"{name} is automated with {course!r}, which raised {type(error).__name__} at 0 s: {error}; "
+                f"expected a function of the time in seconds"
+            ) from error
+        nearest(first)
         return course
     if not isinstance(course, Iterable):
         raise ParameterError(f"{name} is automated with {course!r}, expected a function or breakpoints")

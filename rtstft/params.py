@@ -129,6 +129,12 @@ class Param(Generic[T]):
         result: T = checked
         return result
 
+    def nearest(self, value: object) -> T:
+        """As `check`, but what is to be a whole number is rounded: a course of time lies between them."""
+        found: Any = value
+        between = self.kind is int and is_finite_number(value) and not isinstance(value, bool)
+        return self.check(round(found) if between else found)
+
     def parse(self, text: str) -> T:
         """The value that `text` stands for, as on a command line."""
         value: object = text
@@ -248,7 +254,8 @@ class Values:
         param = self._params[name]
         if param.fixed:
             raise ParameterError(f"{param.owner}.{name} is fixed: it cannot change with time")
-        curve = None if course is None else curve_of(course, param.check, f"{param.owner}.{name}")
+        where = f"{param.owner}.{name}"
+        curve = None if course is None else curve_of(course, param.check, param.nearest, where)
         with self._lock:
             others = {other: curve for other, curve in self._curves.items() if other != name}
             self._curves = others if curve is None else {**others, name: curve}
@@ -293,7 +300,7 @@ class Values:
 
     def _follow(self, time_s: float) -> None:
         for name, curve in self._curves.items():
-            value = self._params[name].check(curve(time_s))
+            value = self._params[name].nearest(curve(time_s))
             if value != self._set[name]:
                 self._set[name] = value
                 self._pending = True

@@ -178,6 +178,18 @@ def test_reset_begins_anew_and_none_lets_go() -> None:
     assert plugin.seen[-1][1] == 7.0
 
 
+def test_whole_number_follows_a_function_rounded() -> None:
+    plugin = Follower()
+    plugin.automate("count", lambda time_s: 2.5 + 10 * time_s)
+    levels(plugin, GEOMETRY)
+    found = [count for _, _, count, *_ in plugin.seen]
+    assert (found[0], found[-1]) == (2, 10)
+    assert {type(count) for count in found} == {int}
+    plugin.automate("count", lambda _: -(2**53) - 1)
+    levels(plugin, GEOMETRY)
+    assert plugin.count == -(2**53) - 1
+
+
 def test_mix_and_bypass_can_be_automated() -> None:
     plugin = Follower()
     plugin.automate("bypass", [(0, True), (0.4, False)])
@@ -206,6 +218,15 @@ def test_mix_and_bypass_can_be_automated() -> None:
         ("shape", [(0, "oval")], "shape='oval', expected one of"),
         ("level", lambda _: 101, "level=101, expected"),
         ("level", lambda _: None, "level=None, expected"),
+        (
+            "level",
+            lambda: 0,
+            r"Follower.level is automated with <function .*raised TypeError at 0 s: .*seconds",
+        ),
+        ("level", lambda time_s: 1 / time_s, "raised ZeroDivisionError at 0 s: .*division by zero"),
+        ("count", lambda _: "2", "count='2', expected a whole number"),
+        ("count", lambda _: float("nan"), "count=nan, expected a whole number"),
+        ("count", [(0, 2.5)], r"count=2\.5, expected a whole number"),
     ],
     ids=repr,
 )
