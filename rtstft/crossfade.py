@@ -2,13 +2,12 @@
 
 import numpy as np
 
-from rtstft import fftw
+from rtstft import fftw, windows
 from rtstft.analysis import in_sequence, new_frame
 from rtstft.plugin import Context
 from rtstft.types import ComplexArray, RealArray
 
 _FADE_S = 0.02
-_STEP_TERMS = 0.35875, -0.48829, 0.14128, -0.01168
 
 
 class Crossfade:
@@ -17,8 +16,16 @@ class Crossfade:
     Weights that are the same for a sample in all frames that it is in come out as they are, whatever the
     windows: a gain for each frame would repeat at multiples of the frame rate what the windows leave.
 
+    The steps of a Fade are the integral of a Blackman-Harris window (Harris, Proc. IEEE 66(1), 1978): further
+    than 200 Hz away from a sine they leave less than -92 dB of it.
+
     Args:
         context: of the frames.
+
+    Attributes:
+        hop, width: samples from one frame to the next, and of each.
+        duration: of a Fade, in samples.
+        steps: its weights, after `width` zeros and before as many ones.
     """
 
     def __init__(self, context: Context) -> None:
@@ -30,6 +37,10 @@ class Crossfade:
         self._backward = in_sequence(fftw.plan(pairs, "estimate"))
         self._forward = in_sequence(fftw.plan([(samples, frame) for frame, samples in pairs], "estimate"))
         self._weights = np.empty(n_fft, dtype)
+        self.hop, self.width = context.stft.hop_length, n_fft
+        self.duration = max(1, round(_FADE_S * context.samplerate))
+        steps = np.cumsum(windows.make(("blackmanharris", "symmetric"), self.duration))
+        self.steps: RealArray = np.concatenate([np.zeros(n_fft), steps / steps[-1], np.ones(n_fft)])
 
     def mix(self, old: ComplexArray, new: ComplexArray, weight: RealArray | float, out: ComplexArray) -> None:
         """`out`, which may be one of them, becomes `weight` parts of `new` and the rest of `old`.
@@ -61,25 +72,17 @@ class Fade:
     What one frame has been given holds for the samples that it shares with the next, so that a new aim
     shows behind them: one window later, or at the end of the fade that is under way.
 
-    The steps are the integral of a Blackman-Harris window (Harris, Proc. IEEE 66(1), 1978): further than
-    200 Hz away from a sine they leave less than -92 dB of it.
-
     Args:
-        context: of the frames.
+        crossfade: what its weights are for.
+        value: where it is.
 
     Attributes:
         aim: where it goes.
     """
 
-    def __init__(self, context: Context, value: float) -> None:
-        self._hop = context.stft.hop_length
-        self._width = context.stft.n_fft
-        count = max(1, round(_FADE_S * context.samplerate))
-        turns = 2 * np.pi * (np.arange(count) + 0.5) / count
-        steps = np.cumsum(sum(term * np.cos(k * turns) for k, term in enumerate(_STEP_TERMS)))
-        self._count = count
-        self._steps = np.concatenate([np.zeros(self._width), steps / steps[-1], np.ones(self._width)])
-        self._weights = np.empty(self._width)
+    def __init__(self, crossfade: Crossfade, value: float) -> None:
+        self._crossfade = crossfade
+        self._weights = np.empty(crossfade.width)
         self.settle(value)
 
     def settle(self, value: float) -> None:
@@ -92,17 +95,18 @@ class Fade:
         """Weights of the samples of frame `index`; a number, where all are the same."""
         if self._resting and self.aim == self._after:
             return self._after
-        position = index * self._hop
-        given = position - self._hop + self._width
+        hop, width = self._crossfade.hop, self._crossfade.width
+        position = index * hop
+        given = position - hop + width
         if self._resting or (self.aim != self._after and self._end <= given):
             self._before, self._after = self._after, self.aim
-            self._start, self._end = given, given + self._count
+            self._start, self._end = given, given + self._crossfade.duration
             self._resting = False
         if position >= self._end:
             self._resting = True
             return self._after
-        first = position - self._start + self._width
+        first = position - self._start + width
         weights = self._weights
-        np.multiply(self._steps[first : first + self._width], self._after - self._before, out=weights)
+        np.multiply(self._crossfade.steps[first : first + width], self._after - self._before, out=weights)
         weights += self._before
         return weights

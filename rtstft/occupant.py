@@ -32,7 +32,7 @@ class Occupant:
         self._output = np.zeros(shape, context.complex_dtype)
         self._audition = delay + _PROBATION_FRAMES
         self._crossfade = crossfade
-        self._fade = Fade(context, 0.0)
+        self._fade = Fade(crossfade, 0.0)
         self._weight: RealArray | float = 0.0
         self._seen = 0
 

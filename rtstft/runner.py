@@ -74,7 +74,7 @@ class Runner:
         # The middle of the frame that comes out with frame k is sample k * hop + this.
         self._middle = _centre(stft) - stft.overlap - self.lookahead * stft.hop_length
         self._crossfade = crossfade
-        self._fade = Fade(context, 1.0)
+        self._fade = Fade(crossfade, 1.0)
         self._settle()
         self.process = process
         try:

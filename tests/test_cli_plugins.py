@@ -378,18 +378,10 @@ def test_plugins_run_in_their_order(specs: list[str], gain: float, offset: float
     assert np.abs(read("out.wav") - expected).max() < 1e-12
 
 
-@pytest.mark.parametrize(
-    ("text", "code", "says"),
-    [
-        ("import sys\nsys.exit()\n", 2, "callback 'leaves.py:fx': leaves.py raised SystemExit:"),
-    ],
-)
-def test_exit_in_a_plugins_file_is_an_error(
-    text: str, code: int, says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path("leaves.py").write_text(text)
-    assert rtstft("process", "in.wav", "out.wav", "-p", "leaves.py:fx") == code
-    assert capsys.readouterr().err == f"rtstft: {says}\n"
+def test_exit_in_a_plugins_file_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("leaves.py").write_text("import sys\nsys.exit(3)\n")
+    assert rtstft("process", "in.wav", "out.wav", "-p", "leaves.py:fx") == 2
+    assert capsys.readouterr().err == "rtstft: callback 'leaves.py:fx': leaves.py raised SystemExit: 3\n"
     assert not Path("out.wav").exists()
 
 
