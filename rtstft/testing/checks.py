@@ -16,7 +16,6 @@ from rtstft.testing.rig import FRAMES, RATE, Rig, through
 from rtstft.types import ComplexArray, RealArray
 
 _LATE_FRAMES = 8  # to which a wrong lookahead is found
-_OVERWRITTEN = 1234.5  # no NaN, of which numpy would warn
 _SAME, _OTHER = 0.9, 0.5  # correlation of what is the same signal, and of what is not
 
 
@@ -68,7 +67,7 @@ def check_repeatable(rig: Rig, fresh: Callable[..., Plugin]) -> None:
 
 
 def _lent_frames(plugin: Plugin) -> Plugin:
-    """`plugin`, given each frame in an array of its own, which is overwritten after the call."""
+    """`plugin`, given each frame in an array of its own: one that was kept stays what it was."""
     process = plugin.process
 
     @wraps(process)
@@ -77,7 +76,6 @@ def _lent_frames(plugin: Plugin) -> Plugin:
         own[...] = frame
         result = process(own, *more)
         store(own if result is None else result, frame)
-        own.fill(_OVERWRITTEN)
 
     vars(plugin)["process"] = lent
     return plugin

@@ -49,13 +49,12 @@ def check_plugin(
 
     In every geometry, with 1 to 8 channels and in both precisions: its output does not depend on how
     the input is cut into blocks; after `reset`, and in a second instance, beside another one, it is
-    the same to the bit; it keeps no frame beyond the call;
-    mix=0 and bypass give the dry signal at the same latency; output that is the
-    input, late by a few frames, is so by `lookahead` frames; silence, denormals, full scale and an
-    impulse leave no NaN or Inf. So do all parameters at their limits, from the start and in the middle
-    of a signal, in the first geometry that works. It has a docstring, can be pickled, and its memory
-    does not grow. A geometry or channel count that `prepare` refuses with a GeometryError or
-    AudioError is left out; not all may be.
+    the same to the bit; it keeps no frame beyond the call; mix=0 and bypass give the dry signal at the
+    same latency; output that is the input, late by a few frames, is so by `lookahead` frames; silence,
+    denormals, full scale and an impulse leave no NaN or Inf. So do all parameters at their limits, from
+    the start and in the middle of a signal, in the first geometry that works. It has a docstring, can
+    be pickled, and its memory does not grow. A geometry or channel count that `prepare` refuses with a
+    GeometryError or AudioError is left out; not all may be.
 
     Args:
         make: the class, or a function that makes an instance.
