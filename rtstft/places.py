@@ -178,7 +178,7 @@ class _FileModules:
 class _Anew(SourceFileLoader):
     """Compiles the file: the cache of bytecode takes two versions of a second for one."""
 
-    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002
+    def get_code(self, fullname: str) -> CodeType:  # noqa: ARG002  # the loader of one file
         """What the file says by now."""
         self.text = self.get_data(self.path)  # by which a change is known: a clock may be too coarse
         return self.source_to_code(self.text, self.path)

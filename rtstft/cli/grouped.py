@@ -27,7 +27,7 @@ def grouped(verb: Callable[..., None]) -> Callable[..., None]:
         verb(**given)
 
     options = [option for parameter in parameters.values() for option in _options(parameter)]
-    flat.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    flat.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]  # typer reads it
     flat.__annotations__ = {option.name: option.annotation for option in options}
     return flat
 
