@@ -102,8 +102,9 @@ class Chain(MutableSequence[Callback]):
     def reorder(self, order: Iterable[int]) -> None:
         """Puts the callbacks into another order, named by their present indexes, each once.
 
-        From one frame to the next, which the windows crossfade. Where one moves past another that looks
-        ahead, the frames which that holds back pass the first twice, or not at all.
+        From one frame to the next, which the windows crossfade. A frame passes each of them once, also
+        where a plugin with lookahead holds it back meanwhile; but where two of these change places, the
+        frames that one holds back do not pass the other.
         """
         indexes = list(order)
         with self._editing() as items:

@@ -105,7 +105,7 @@ class Fade:
         if position >= self._end:
             self._resting = True
             return self._after
-        first = position - self._start + width
+        first = max(0, position - self._start + width)
         weights = self._weights
         np.multiply(self._crossfade.steps[first : first + width], self._after - self._before, out=weights)
         weights += self._before

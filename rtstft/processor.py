@@ -252,7 +252,7 @@ class Processor:
                     if result is not None and result is not frame:
                         store(result, frame)
                 except Exception as error:
-                    raise self._diagnose(i, row.stages[calls.index(call)], error) from error
+                    raise self._diagnose(i, row.callers[calls.index(call)], error) from error
             backward()
             if not isfinite(probe()):
                 raise self._diagnose(i, row.stages[-1] if row.stages else None, NotFiniteError())

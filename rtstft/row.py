@@ -9,7 +9,9 @@ from typing import Any
 from rtstft.callbacks import hears, name_of
 from rtstft.chain import Chain, refuse_twins
 from rtstft.crossfade import Crossfade
+from rtstft.delay import FrameHistory
 from rtstft.errors import ParameterError, PluginError
+from rtstft.inflight import InFlight
 from rtstft.plugin import Callback, Context
 from rtstft.runner import Aux, Runner
 from rtstft.stage import Stage, let_pass, too_late
@@ -31,6 +33,7 @@ class Row:
     Attributes:
         stages: of the callbacks, in order.
         calls: of each stage, and `after`.
+        callers: of each of `calls` but `after`, the stage.
         changing: `step` has something to do before the next frame.
         rejected: errors of those that were to come in, and could not.
 
@@ -53,7 +56,8 @@ class Row:
         self._root: Iterable[Any] = row if isinstance(row, Chain) else list(row)
         self._context = context
         self._crossfade = Crossfade(context)
-        self._aux = aux
+        self._aux = FrameHistory(aux)
+        self._in_flight = InFlight()
         self._wrap = wrap
         self._after = list(after)
         self._lock = threading.Lock()
@@ -66,12 +70,12 @@ class Row:
         delay = 0
         lasting = not chains
         for callback in flat:
-            stage = Stage(callback, context, self._crossfade, delay, aux, lasting=lasting)
+            stage = Stage(callback, context, self._crossfade, delay, self._aux, lasting=lasting)
             stage.entry = wrap(stage, lasting and len(flat) == 1)
             self.stages.append(stage)
             delay += stage.lookahead
+        self._aux.reach(delay)
         self._planned = list(self.stages)
-        self.calls: list[Call] = []
         self._rewire()
         self.changing = False
         for chain in chains:
@@ -90,7 +94,7 @@ class Row:
         return [
             f"auxiliary input {name!r} is given, but no callback listens to it: they listen to "
             f"{', '.join(wanted) or 'none'}"
-            for name in self._aux
+            for name in self._context.aux
             if not any(hears(callback, name) for callback in row)
         ]
 
@@ -104,16 +108,24 @@ class Row:
             self._plan(wanted)
 
     def step(self, index: int) -> list[Call]:
-        """Changes the row as planned, before frame `index`; gives what is to be called on it."""
+        """Changes the row as planned, before frame `index`; gives what is to be called on it.
+
+        A change waits until all frames of an earlier order are out.
+        """
         self.changing = False
-        if self._plans:
+        if self._plans and not self._in_flight.holding:
             planned = self._plans.popleft()
             for stage in planned:
                 if stage not in self.stages:
                     stage.start(index)
+            if index and _is_reordered(self.stages, planned):
+                self._in_flight.hold(self.stages, index)
             self.stages = planned
         self.stages = [stage for stage in self.stages if not stage.over]
         self._rewire()
+        if self._in_flight.holding:
+            self._wire(self._in_flight.route(self.stages, index))
+            self.changing = True
         if not all(stage.settled for stage in self.stages):
             self.changing = True
         return self.calls
@@ -125,9 +137,11 @@ class Row:
 
     def reset(self) -> None:
         """Back to the state after construction, with the callbacks that there are by now."""
+        self._in_flight = InFlight()
         self.step(0)
         for stage in self.stages:
             stage.reset()
+        self._aux.reset()
         self.step(0)
 
     def _plan(self, wanted: list[Callback]) -> None:
@@ -178,7 +192,16 @@ class Row:
         for stage in self.stages:
             stage.place(delay)
             delay += stage.lookahead
-        self.calls = [*(stage.entry for stage in self.stages), *self._after]
+        self._wire([(stage, stage.entry) for stage in self.stages])
+
+    def _wire(self, route: list[tuple[Stage, Call]]) -> None:
+        self.callers = [stage for stage, _ in route]
+        self.calls = [*(call for _, call in route), *self._after]
+
+
+def _is_reordered(before: list[Stage], after: list[Stage]) -> bool:
+    """Whether those that stay have another order."""
+    return [stage for stage in before if stage in after] != [stage for stage in after if stage in before]
 
 
 def _match(wanted: list[Callback], planned: list[Stage]) -> list[Stage | None]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rtstft.crossfade import Crossfade
-from rtstft.delay import FrameDelay
+from rtstft.delay import FrameHistory
 from rtstft.errors import RAISED, PluginError, SetupError
 from rtstft.occupant import Occupant
 from rtstft.plugin import Callback, Context
@@ -30,13 +30,14 @@ class Stage:
         context: what to prepare it for.
         crossfade: of the whole row, whose callbacks run one after the other.
         delay: frames by which those in front delay the stream.
-        aux: the auxiliary frames, as they are in front of the row.
+        aux: the auxiliary frames.
         lasting: the callback is not going to be exchanged.
 
     Attributes:
         callback: the one in force, or about to be.
         lookahead: frames by which the stage delays the stream.
         started: number of the first frame that it saw.
+        index: number of the frame that it sees next, as it enters the row.
         call: what to call.
         entry: what the row calls in its place.
 
@@ -49,14 +50,14 @@ class Stage:
         callback: Callback,
         context: Context,
         crossfade: Crossfade,
-        delay: int = 0,
-        aux: Aux | None = None,
+        delay: int,
+        aux: FrameHistory,
         *,
         lasting: bool = False,
     ) -> None:
         self._context = context
         self._crossfade = crossfade
-        self._aux = aux or {}
+        self._aux = aux
         self.callback = callback
         runner = Runner(callback, context, crossfade)
         self.lookahead = runner.lookahead
@@ -64,7 +65,6 @@ class Stage:
         self._candidates: deque[tuple[Occupant, Outcome | None]] = deque()
         self._listing = threading.Lock()  # of candidates; never held while a callback runs
         self.start(0)
-        self._delay = -1
         self.place(delay)
         self.call: Callable[[ComplexArray], Any] = self._call
         if lasting and runner.plain:
@@ -84,7 +84,7 @@ class Stage:
     @property
     def unheard(self) -> bool:
         """No frame has passed since the start."""
-        return self._index == self.started
+        return self.index == self.started
 
     @property
     def over(self) -> bool:
@@ -93,14 +93,7 @@ class Stage:
 
     def place(self, delay: int) -> None:
         """From now on, those in front delay the stream by `delay` frames."""
-        if delay == self._delay:
-            return
         self._delay = delay
-        self._aux_delays = {
-            name: FrameDelay(delay, frame.shape, frame.dtype, read_only=True)
-            for name, frame in self._aux.items()
-            if delay
-        }
 
     def replace(self, callback: Callback, outcome: Outcome | None = None) -> None:
         """Prepares another callback, and puts it in the place of the present one; from any thread.
@@ -133,16 +126,34 @@ class Stage:
     def start(self, index: int) -> None:
         """The next frame that the stage sees is number `index` of the stream."""
         self.started = index
-        self._index = index
+        self.index = index
 
     def failure(self, error: BaseException, frame_index: int) -> PluginError:
         """What `error`, raised while this stage ran, is called to the user."""
         return _failure(self.name, error, frame_index - self._delay)
 
-    def skip(self) -> None:
+    def skip(self, _: ComplexArray | None = None) -> None:
         """A frame passes that the callback does not see."""
-        self._index += 1
-        self._delayed_aux()
+        self._aux.at(self.index, self._delay)
+        self.index += 1
+
+    def late(self, delay: int, *, again: bool) -> Callable[[ComplexArray], Any]:
+        """What to call in the place of `entry` for a frame that is `delay` frames late.
+
+        Args:
+            delay: another one than those in front bring about now.
+            again: it is the second frame of this hop.
+        """
+
+        def entry(frame: ComplexArray) -> Any:
+            usual, self._delay = self._delay, delay
+            self.index -= again
+            try:
+                return self.entry(frame)
+            finally:
+                self._delay = usual
+
+        return entry
 
     def let_go(self) -> bool:
         """Holds nothing but the newest, if no frame has passed; or else returns False."""
@@ -157,8 +168,6 @@ class Stage:
         with self._listing:
             self._keep_newest()
         self.start(0)
-        for delay in self._aux_delays.values():
-            delay.reset()
         self._current.reset()
         for occupant, _ in self._candidates:
             occupant.reset()
@@ -168,15 +177,9 @@ class Stage:
         self._current.runner.forget()
 
     def _call(self, frame: ComplexArray) -> Any:
-        index = self._index - self._delay
-        self._index += 1
-        aux = self._delayed_aux()
-        return self._run(frame, index, aux)
-
-    def _delayed_aux(self) -> Aux:
-        if not self._aux_delays:
-            return self._aux
-        return {name: delay.push(self._aux[name]) for name, delay in self._aux_delays.items()}
+        aux = self._aux.at(self.index, self._delay)
+        self.index += 1
+        return self._run(frame, self.index - 1 - self._delay, aux)
 
     def _run(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
         if self._candidates:
@@ -185,7 +188,7 @@ class Stage:
 
     def _exchange(self, frame: ComplexArray, index: int, aux: Aux) -> Any:
         """A frame through the old and the new."""
-        at_once = self._index == 1  # nothing has been heard of the old one yet
+        at_once = self.index == 1  # nothing has been heard of the old one yet
         with self._listing:
             if at_once:
                 self._keep_newest()

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rtstft import STFT, ConditioningWarning, GeometryError, Processor
+from rtstft.live.engine import LiveEngine
+from rtstft.live.events import EventLog
+from rtstft.plugin import Callback
 from rtstft.windows import WindowSpec
 
 Samples: TypeAlias = NDArray[np.floating[Any]]
@@ -39,6 +42,22 @@ def quiet_stft(*args: Any, **options: Any) -> STFT:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConditioningWarning)
         return STFT(*args, **options)
+
+
+def live_engine(callback: Callback, geometry: STFT, events: EventLog) -> LiveEngine:
+    """What runs the callbacks of a stream of one channel."""
+    return LiveEngine(
+        callback,
+        geometry,
+        samplerate=1000,
+        channels=1,
+        blocksize=None,
+        on_overload="dry",
+        on_error="dry",
+        returns=True,
+        planner_effort="estimate",
+        events=events,
+    )
 
 
 def noise(length: int, channels: int | None, dtype: str, seed: int = 0) -> Samples:

@@ -66,6 +66,18 @@ def test_input_is_aligned_with_the_signal_behind_lookahead(
     assert np.array_equal(streamed(processor, with_side(x, side)), y)
 
 
+def test_input_stays_aligned_when_the_order_changes() -> None:
+    chain = Chain([Look(2), Side(), Look(1)])
+    processor = Processor(chain, GEOMETRY, channels=1, aux={"side": 1})
+    x, side = noise(900, 1, "float32"), noise(900, 1, "float32", seed=1)
+    y = []
+    for start in range(0, 900, 100):
+        y.append(processor.process(with_side(x, side)[start : start + 100]))
+        chain.reorder([1, 0, 2] if start % 200 else [0, 2, 1])
+    expected = streamed(Processor([], GEOMETRY, channels=1), side)
+    assert np.array_equal(np.concatenate(y)[processor.lookahead :], expected[: 900 - processor.lookahead])
+
+
 def test_several_inputs_of_other_channel_counts_come_in_their_order() -> None:
     seen: list[Any] = []
 

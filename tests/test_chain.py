@@ -10,14 +10,15 @@ from weakref import ref
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from strategies import noise, streamed
+from strategies import live_engine, noise, streamed
 
 from rtstft import STFT, Chain, Context, FrameInfo, ParameterError, Plugin, PluginError, Processor
 from rtstft.delay import FrameDelay
 from rtstft.errors import PluginWarning
+from rtstft.live.events import EventLog
 from rtstft.plugins.gain import Gain
 
 GEOMETRY = STFT(64, 16, 64)
@@ -284,6 +285,35 @@ def test_reorder_is_heard() -> None:
     soft = level(processor)
     chain.reverse()
     assert level(processor) < soft / 2
+
+
+@settings(max_examples=60)
+@given(
+    looks=st.lists(st.integers(0, 3), min_size=2, max_size=5),
+    data=st.data(),
+    live=st.booleans(),
+)
+def test_reordered_while_frames_are_held_back_each_passes_each_plugin_once(
+    looks: list[int], data: st.DataObject, live: bool
+) -> None:
+    row = [Times(1 if look else 2, look) for look in looks]
+    chain = Chain(row)
+    processor = live_engine(chain, GEOMETRY, EventLog()) if live else Processor(chain, GEOMETRY, channels=1)
+    x = noise(1200, 1, "float32")
+    parts, done = [], 0
+    orders = st.permutations(range(len(row)))
+    for order, size in data.draw(st.lists(st.tuples(orders, st.integers(1, 120)), max_size=8)):
+        chain.reorder(order)
+        parts.append(processor.process(x[done : done + size]))
+        done += size
+    parts.append(processor.process(x[done:]))
+    for plugin in row:
+        if not plugin.look:
+            assert len(set(plugin.indexes)) == len(plugin.indexes)
+            assert {*range(len(x) // 16 - sum(looks))} <= {*plugin.indexes}
+    y = np.concatenate(parts)[processor.lookahead :]
+    expected = streamed(Processor([], GEOMETRY, channels=1), x)[: len(y)]
+    assert np.array_equal(y, expected * np.float32(2 ** looks.count(0)))
 
 
 def test_latency_stays_and_lookahead_that_goes_leaves_its_delay() -> None:

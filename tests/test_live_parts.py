@@ -11,13 +11,12 @@ import pytest
 from command import rtstft
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import Samples, noise, seeds
+from strategies import Samples, live_engine, noise, seeds
 
 from rtstft import STFT, Chain, FileError, FrameInfo, PluginError, StreamError
 from rtstft.cli import live
 from rtstft.live import FakeDuplex, Stats, Stream
 from rtstft.live.duplex import DeviceXruns, DuplexSettings
-from rtstft.live.engine import LiveEngine
 from rtstft.live.events import EventLog
 from rtstft.live.overload import Overload
 from rtstft.live.playout import FadeIn, Playout
@@ -252,18 +251,7 @@ def test_failure_of_a_callback_that_came_later_is_named_with_the_streams_frame()
 
     chain = Chain()
     events = EventLog()
-    engine = LiveEngine(
-        chain,
-        STFT(64, 16),
-        samplerate=1000,
-        channels=1,
-        blocksize=None,
-        on_overload="dry",
-        on_error="dry",
-        returns=True,
-        planner_effort="estimate",
-        events=events,
-    )
+    engine = live_engine(chain, STFT(64, 16), events)
     block = np.zeros((640, 1), "float32")
     engine.run(block, block)
     chain.append(fails)

@@ -41,7 +41,8 @@ BUILD_ORDER = [
     ["runner"],
     ["chain", "occupant"],
     ["stage"],
-    ["presets", "row"],
+    ["inflight", "presets"],
+    ["row"],
     ["loading", "processor"],
 ]
 LEVEL = {f"rtstft.{name}": level for level, names in enumerate(BUILD_ORDER) for name in names}

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from rtstft.arrays import is_within
+from rtstft.delay import FrameDelay
 from rtstft.errors import RAISED, PluginError
 from rtstft.returned import NotFiniteError, store
 from rtstft.stage import Stage
@@ -51,12 +52,11 @@ class Guard:
         self.stage = stage
         self._supervisor = supervisor
         self._returns = returns
-        self._given = np.zeros((stage.lookahead + 1, *frame.shape), frame.dtype)
+        self._given = FrameDelay(stage.lookahead, frame.shape, frame.dtype)
         self._scratch = np.zeros_like(frame)
         self._real = frame.real.dtype
         self._skipped = False
-        self._dry_until = 0  # frames that a plugin with lookahead still has to make up for
-        self._index = 0
+        self._dry_frames = 0  # that a plugin with lookahead still has to make up for
 
     @property
     def name(self) -> str:
@@ -65,44 +65,42 @@ class Guard:
 
     def reset(self) -> None:
         """Forgets the frames it was given."""
-        self._given[...] = 0
+        self._given.reset()
         self._skipped = False
-        self._dry_until = 0
-        self._index = 0
+        self._dry_frames = 0
 
     def __call__(self, frame: ComplexArray) -> None:
         """Runs the callback on `frame`, shape (channels, bins), in place; raises nothing."""
-        slots = len(self._given)
-        self._given[self._index % slots] = frame
-        dry = self._given[(self._index + 1) % slots]
+        index = self.stage.index
+        dry = self._given.push(frame)
         started = perf_counter()
         if not self._supervisor.skipping:
             if self._skipped:
-                self._resume()
+                self._resume(index)
             try:
                 self._run(frame)
             except RAISED as error:
                 frame[...] = dry
-                self._failed(error)
-            if self._index < self._dry_until:
+                self._failed(error, index)
+            if self._dry_frames:
+                self._dry_frames -= 1
                 frame[...] = dry
             self.mean_s += _SHARE * (perf_counter() - started - self.mean_s)
         else:
             self._skipped = True
             if self._supervisor.probing:
-                self._probe(frame)
+                self._probe(frame, index)
                 self.probe_s = perf_counter() - started
             else:
                 self.stage.skip()
             frame[...] = dry
-        self._index += 1
 
-    def _resume(self) -> None:
+    def _resume(self, index: int) -> None:
         """Calls the stage again after a gap: what it kept to look ahead is from before."""
         self._skipped = False
         if self.stage.lookahead:
-            self._forget()
-            self._dry_until = self._index + self.stage.lookahead
+            self._forget(index)
+            self._dry_frames = self.stage.lookahead
 
     def _run(self, frame: ComplexArray) -> None:
         self._supervisor.calling = self.name
@@ -113,23 +111,23 @@ class Guard:
         if not is_within(frame.view(self._real), _LOUDEST):
             raise NotFiniteError
 
-    def _probe(self, frame: ComplexArray) -> None:
+    def _probe(self, frame: ComplexArray, index: int) -> None:
         self._scratch[...] = frame
         try:
             self._run(self._scratch)
         except RAISED as error:
-            self._failed(error)
+            self._failed(error, index)
 
-    def _failed(self, error: BaseException) -> None:
-        failure = self.stage.failure(error, self.stage.started + self._index)
+    def _failed(self, error: BaseException, index: int) -> None:
+        failure = self.stage.failure(error, index)
         failure.__cause__ = error
         self._supervisor.failed(failure)
         self._supervisor.calling = ""
         if isinstance(error, NotFiniteError):
-            self._forget()
+            self._forget(index)
 
-    def _forget(self) -> None:
+    def _forget(self, index: int) -> None:
         try:
             self.stage.forget()
         except RAISED as error:
-            self._supervisor.failed(self.stage.failure(error, self.stage.started + self._index))
+            self._supervisor.failed(self.stage.failure(error, index))
