@@ -84,7 +84,7 @@ class PluginWarning(UserWarning):
 
 
 class ResponseWarning(UserWarning):
-    """A filter whose frequency response, in this geometry, is over 0.1 dB from the one asked for."""
+    """A plugin that does not do to frequencies what it was asked to: by over 0.1 dB, or not at all."""
 
 
 RAISED = (Exception, SystemExit)

@@ -1,10 +1,13 @@
 """Pan and width: gains of the two channels, in a range of frequencies."""
 
+import warnings
+from typing import Any
+
 import numpy as np
 import pytest
 from strategies import Samples, loudest, noise, streamed
 
-from rtstft import STFT, Plugin, PluginError, Processor
+from rtstft import STFT, Plugin, PluginError, Processor, ResponseWarning
 from rtstft.plugins.pan import Pan
 from rtstft.plugins.width import Width
 
@@ -80,6 +83,42 @@ def test_pan_glides() -> None:
     y = processor.process(x)
     assert loudest(np.diff(y, axis=0)) < 2 / (0.02 * RATE)
     assert y[-1] == pytest.approx([0, 2**0.5], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("low_hz", "high_hz", "says"),
+    [
+        (5000.0, 100.0, "low_hz is not below high_hz: there is nothing between them"),
+        (100.0, 100.0, "low_hz is not below high_hz: there is nothing between them"),
+        (30_000.0, 200_000.0, "low_hz is not below half the samplerate, 24000 Hz: there is nothing above it"),
+    ],
+)
+def test_range_with_nothing_in_it_is_warned_of(low_hz: float, high_hz: float, says: str) -> None:
+    x = noise(3000, 2, "float64")
+    for plugin in (
+        Pan(pan=1.0, low_hz=low_hz, high_hz=high_hz),
+        Width(width=0.0, low_hz=low_hz, high_hz=high_hz),
+    ):
+        with pytest.warns(ResponseWarning) as caught:
+            assert loudest(output(plugin, x) - x) < 1e-12
+        assert [str(warning.message) for warning in caught] == [f"{plugin!r}: {says}"]
+
+
+@pytest.mark.parametrize("action", ["always", "error"])
+@pytest.mark.parametrize("plugin", [Pan(pan=1.0), Width(width=0.0)], ids=repr)
+def test_ends_set_one_after_the_other_end_no_stream_and_are_warned_of_once(
+    plugin: Plugin, action: Any
+) -> None:
+    processor = Processor(plugin, GEOMETRIES[0], RATE)
+    told = []
+    steps = [("high_hz", 500.0), ("low_hz", 2e3), ("low_hz", 3e3), ("high_hz", 4e3), ("low_hz", 5e3)]
+    for name, value in [*steps, ("low_hz", 30e3), ("high_hz", 200e3), ("low_hz", 0.0)]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter(action)
+            plugin.set(**{name: value})
+            processor.process(noise(1000, 2, "float32"))
+        told.append(len(caught))
+    assert told == ([0, 1, 0, 0, 1, 1, 0, 0] if action == "always" else [0] * 8)
 
 
 @pytest.mark.parametrize("plugin", [Pan(), Width()], ids=repr)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtstft.plugin import Context
+from rtstft.plugins._remarks import beyond
 
 Weights = NDArray[np.float64]
 
@@ -33,3 +34,11 @@ def between(context: Context, low_hz: float, high_hz: float) -> Weights:
     if high_hz >= context.samplerate / 2:
         return step(context, low_hz)
     return np.maximum(step(context, low_hz) - step(context, high_hz), 0)
+
+
+def remarks(context: Context, low_hz: float, high_hz: float) -> list[str]:
+    """That there is nothing from `low_hz` to `high_hz`, parameters of these names, if so; see Remarks."""
+    nyquist_hz = context.samplerate / 2
+    if low_hz >= nyquist_hz:
+        return [beyond("low_hz", nyquist_hz, "there is nothing above it")]
+    return [] if low_hz < high_hz else ["low_hz is not below high_hz: there is nothing between them"]

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from contextlib import nullcontext, suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from rtstft.errors import ResponseWarning
 from rtstft.geometry import STFT
 from rtstft.plugin import Context, Plugin
 from rtstft.plugins._impulse import Taps, exact_taps
+from rtstft.plugins._remarks import Remarks
 from rtstft.types import ComplexArray
 
 Magnitude = NDArray[np.float64]
@@ -34,14 +34,14 @@ class Shaper(Plugin):
         """The impulse response asked for, shape (taps, 1 or channels)."""
         raise NotImplementedError
 
-    def beyond(self) -> dict[str, str]:
-        """What was asked for at or above `nyquist_hz` and cannot be had: its name, and what becomes of it."""
-        return {}
+    def remarks(self) -> list[str]:
+        """What was asked for and comes to nothing, as Remarks has it."""
+        return []
 
     def prepare(self, context: Context) -> None:
         """Allocates, and looks at what the geometry can hold."""
         self.nyquist_hz = context.samplerate / 2
-        self._beyond: dict[str, str] = {}
+        self._remarks = Remarks(self)
         self.fit = Fit(context.stft)
         self._grid = _grid(context)
         self.frequencies = np.fft.rfftfreq(self._grid, 1 / context.samplerate)
@@ -55,7 +55,7 @@ class Shaper(Plugin):
         """Makes the response; the first one is there at once, and looked at."""
         self._asked = self.taps()
         self._target[...] = self.fit.spectrum(self._asked)
-        self._tell_of_beyond()
+        self._remarks.make(self.remarks())
         if self._playing:
             self._left = self._glide_frames
             return
@@ -86,18 +86,6 @@ class Shaper(Plugin):
         self._playing = False
         self._left = 0
         self._response[...] = self._target
-
-    def _tell_of_beyond(self) -> None:
-        """Warns of what has come to lie beyond half the samplerate; while it plays, that raises nothing."""
-        before, self._beyond = self._beyond, self.beyond()
-        with suppress(ResponseWarning) if self._playing else nullcontext():
-            for name, what in self._beyond.items():
-                if name not in before:
-                    warnings.warn(
-                        f"{self!r}: {name} is not below half the samplerate, {self.nyquist_hz:g} Hz: {what}",
-                        ResponseWarning,
-                        stacklevel=3,
-                    )
 
     def _glide(self) -> None:
         self._left -= 1

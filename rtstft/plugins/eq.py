@@ -5,6 +5,7 @@ import numpy as np
 from rtstft.plugin import Context
 from rtstft.plugins._bands import parse_bands, parse_curve
 from rtstft.plugins._impulse import Taps
+from rtstft.plugins._remarks import beyond
 from rtstft.plugins._shaper import Magnitude, Shaper, minimum_phase
 from rtstft.plugins._text import TextParam
 from rtstft.types import RealArray
@@ -38,13 +39,13 @@ class Eq(Shaper):
         super().prepare(context)
         self._samplerate = context.samplerate
 
-    def beyond(self) -> dict[str, str]:
-        """Bands that nothing reaches up to."""
-        return {
-            f"the {band.kind} at {band.frequency_hz:g} Hz": "it changes nothing"
+    def remarks(self) -> list[str]:
+        """Of bands that nothing reaches up to."""
+        return [
+            beyond(f"the {band.kind} at {band.frequency_hz:g} Hz", self.nyquist_hz, "it changes nothing")
             for band in parse_bands(self.bands)
             if band.kind != "low_shelf" and band.frequency_hz >= self.nyquist_hz
-        }
+        ]
 
     def taps(self) -> Taps:
         """Of all bands and the curve."""

@@ -11,6 +11,7 @@ from rtstft.params import Param
 from rtstft.plugin import Context
 from rtstft.plugins import _impulse
 from rtstft.plugins._impulse import Taps
+from rtstft.plugins._remarks import beyond
 from rtstft.plugins._shaper import Shaper, minimum_phase
 
 
@@ -70,16 +71,16 @@ class Filter(Shaper):
                     f"Convolve, or n_fft={context.stft.win_length + len(self._fir)} with synthesis='ola'"
                 )
 
-    def beyond(self) -> dict[str, str]:
-        """The frequency, for kinds that need something around or above it."""
+    def remarks(self) -> list[str]:
+        """Of the frequency, for kinds that need something around or above it."""
         lacks = {
             "high": "there is nothing above it to pass",
             "band": "there is nothing around it to pass",
             "notch": "there is nothing around it to take out",
         }
         if self.kind not in lacks or self.frequency_hz < self.nyquist_hz:
-            return {}
-        return {f"the frequency of kind={self.kind!r}": lacks[self.kind]}
+            return []
+        return [beyond(f"the frequency of kind={self.kind!r}", self.nyquist_hz, lacks[self.kind])]
 
     def taps(self) -> Taps:
         """Of the kind asked for."""

@@ -8,6 +8,7 @@ import numpy as np
 from rtstft.errors import GeometryError
 from rtstft.params import Param
 from rtstft.plugin import Context, Plugin
+from rtstft.plugins._remarks import Remarks, beyond
 from rtstft.types import ComplexArray
 
 _TAPS = range(-2, 3)
@@ -19,9 +20,9 @@ class Shift(Plugin):
     """Moves every frequency up or down by the same number of Hz: harmonics become bell-like.
 
     It is a frequency shift, as of a single-sideband modulator, and no change of pitch. What would end up
-    below 0 or above half the samplerate goes. A sine comes out at its frequency plus `shift_hz`; within
-    three bins of 0 and of half the samplerate, where positive and negative frequencies overlap, its
-    amplitude is not constant.
+    below 0 or above half the samplerate goes; that all of it would is a ResponseWarning. A sine comes out
+    at its frequency plus `shift_hz`; within three bins of 0 and of half the samplerate, where positive and
+    negative frequencies overlap, its amplitude is not constant.
 
     Algorithm: Laroche and Dolson, New phase-vocoder techniques for pitch-shifting, WASPAA 1999, with one
     shift for all: bins move by a whole number, the rotation of each frame's centre advances by
@@ -42,6 +43,8 @@ class Shift(Plugin):
         self._hop, self._n_fft, self._bins = stft.hop_length, stft.n_fft, stft.bins
         self._bin_hz = context.samplerate / stft.n_fft
         self._hop_s = context.hop_s
+        self._nyquist_hz = context.samplerate / 2
+        self._remarks = Remarks(self)
         self._product = stft.analysis_window * stft.synthesis_window[: stft.win_length]
         time = np.arange(stft.win_length)
         self._centre = float(np.sum(time * self._product) / np.sum(self._product))
@@ -65,6 +68,10 @@ class Shift(Plugin):
 
     def update(self) -> None:
         """Takes over the shift."""
+        if abs(self.shift_hz) < self._nyquist_hz:
+            self._remarks.make([])
+        else:
+            self._remarks.make([beyond("the size of shift_hz", self._nyquist_hz, "nothing is left")])
         shift = self.shift_hz / self._bin_hz
         whole = round(shift)
         weights, _ = self._fraction(shift - whole)

@@ -5,6 +5,7 @@ import numpy as np
 from rtstft.params import Param
 from rtstft.plugin import Context, Plugin
 from rtstft.plugins import _range
+from rtstft.plugins._remarks import Remarks
 from rtstft.plugins._stereo import check_stereo
 from rtstft.types import ComplexArray
 
@@ -13,7 +14,8 @@ class Width(Plugin):
     """Scales the difference of left and right between two frequencies; their sum stays as it is.
 
     At 0 that range is mono, at 1 unchanged, at 2 the difference is twice as large. Needs two channels,
-    left and right. Edges are a third of an octave wide.
+    left and right. Edges are a third of an octave wide, or four bins of the unpadded transform; a range
+    with nothing in it is a ResponseWarning.
 
     Algorithm: middle (L + R) / 2 and side (L - R) / 2, the side scaled, bin by bin.
     Cost: three operations a bin, 2.5 us at 1024/256 stereo. Latency: none.
@@ -27,11 +29,13 @@ class Width(Plugin):
         """Allocates."""
         check_stereo(context)
         self._context = context
+        self._remarks = Remarks(self)
         self._factors = np.zeros(context.stft.bins, context.dtype)
         self._change = np.zeros(context.stft.bins, context.complex_dtype)
 
     def update(self) -> None:
         """Makes the factors of all bins."""
+        self._remarks.make(_range.remarks(self._context, self.low_hz, self.high_hz))
         weights = _range.between(self._context, self.low_hz, self.high_hz)
         self._factors[...] = weights * ((self.width - 1) / 2)
 
