@@ -182,8 +182,11 @@ def test_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     soundfile.write(other, np.ones(10), 44_100)
     broken = tmp_path / "broken.npy"
     broken.write_text("no numbers")
+    silent = tmp_path / "silent.wav"
+    soundfile.write(silent, np.zeros(10), 48_000)
     for path, match in [
         ("", "no impulse response"),
+        (str(silent), "^Convolve: .*silent.wav has nothing but zeros in it"),
         (str(tmp_path / "none.wav"), "^Convolve: cannot read .*none.wav"),
         (str(other), "44100 Hz, the signal at 48000 Hz"),
         (str(broken), "^Convolve: cannot read .*broken.npy"),

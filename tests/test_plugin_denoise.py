@@ -1,5 +1,6 @@
 """Denoise: how much noise goes, how much of the signal stays, and what it takes for noise."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 from strategies import Samples
 
-from rtstft import STFT, Context, PluginError, Processor
+from rtstft import STFT, Context, PluginError, Processor, SetupError
 from rtstft.plugins._lsa import LsaGain, exponential_integral
 from rtstft.plugins._noise import NoiseTracker, _freedom
 from rtstft.plugins._power import over_bins
@@ -224,11 +225,54 @@ def test_noise_from_a_file(tmp_path: Path) -> None:
     assert ratio_db(clean, found[1]) - ratio_db(clean, x[3 * RATE :]) > 8
 
 
+def test_silence_in_a_noise_file_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "noise.wav"
+    noise = white(3, seed=1)
+    soundfile.write(path, np.concatenate([noise, np.zeros(6 * RATE)]), RATE, "DOUBLE")
+    plugin = Denoise(noise_file=str(path), smoothing_s=2.0, floor_db=-12)
+    x = white(3)
+    rest = slice(RATE, None)
+    assert db(through(plugin, x)[rest]) - db(x[rest]) == pytest.approx(-12, abs=0.2)
+
+
+def test_a_noise_file_with_a_silent_channel_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "noise.wav"
+    for columns, channel in [([0, 0], 1), ([1, 0], 2)]:
+        soundfile.write(path, white(1)[:, np.newaxis] * columns, RATE)
+        with pytest.raises(SetupError, match=rf"noise.wav' has nothing .* in channel {channel} of 2"):
+            Processor(Denoise(noise_file=str(path)), GEOMETRY, RATE, 2)
+
+
+@pytest.mark.parametrize("action", ["always", "error"])
+def test_learning_silence_says_so_and_goes_on_following(action: Any) -> None:
+    x = np.stack([white(3), white(3, seed=1)], 1)
+    x[: RATE // 2, 1] = 0
+    plugin = Denoise(learn=True, floor_db=-12)
+    processor = Processor(plugin, GEOMETRY, RATE, 2, dtype="float64")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter(action)
+        y = [processor.process(x[: RATE // 2])]
+        plugin.learn = False
+        y.append(processor.process(x[RATE // 2 : RATE]))
+        plugin.floor_db = -12.5
+        y.append(processor.process(x[RATE:]))
+    assert [str(warning.message).partition(": ")[2] for warning in caught] == (
+        ["learn heard nothing but digital silence in channel 2: there it learnt nothing"]
+        if action == "always"
+        else []
+    )
+    rest = slice(2 * RATE, None)
+    for channel in range(2):
+        found = db(np.concatenate(y)[rest, channel]) - db(x[rest, channel])
+        assert found == pytest.approx(-12.5, abs=1)
+
+
 @pytest.mark.parametrize(
     ("shape", "rate", "message"),
     [
         ((RATE, 1), 8000, "8000 Hz, expected 16000"),
         ((RATE, 2), RATE, "2 channels, expected 1"),
+        ((RATE, 1), RATE, r"noise.wav' has nothing but digital silence in channel 1 of 1"),
         ((511, 1), RATE, "511 samples, expected a window of 512"),
         (None, RATE, "cannot be read"),
     ],

@@ -43,8 +43,15 @@ def load(path: str, samplerate: float) -> Taps:
 
     Raises:
         FileError: it cannot be read, or is a sound at another samplerate.
-        AudioError: there is none in it.
+        AudioError: there is none in it, or nothing but zeros.
     """
+    taps = _taps_in(path, samplerate)
+    if not taps.any():
+        raise AudioError(f"{path} has nothing but zeros in it, expected an impulse response")
+    return taps
+
+
+def _taps_in(path: str, samplerate: float) -> Taps:
     suffix = Path(path).suffix.lower()
     try:
         if suffix == ".npy":

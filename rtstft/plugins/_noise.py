@@ -22,6 +22,11 @@ _MOST_FREEDOM = 30.0  # with it, the other exponent is below that, too
 _SILENCE = 1e-15  # variance: below the rounding of 24 bits
 
 
+def silence(stft: STFT) -> float:
+    """Mean power of a frame's bins up to which it is digital silence, and no noise."""
+    return _SILENCE * energy(stft)
+
+
 class Ear:
     """Says of frames how much noise there can be in them.
 
@@ -33,7 +38,7 @@ class Ear:
         squares = np.square(context.stft.analysis_window)
         shares = np.cumsum(squares[::-1])[::-1] / squares.sum()
         self._shares = np.append(np.maximum(shares, 1e-6), 1e-6)
-        self._silence = _SILENCE * energy(context.stft)
+        self._silence = silence(context.stft)
         self._mean = np.empty((context.channels, 1), context.dtype)
         self._heard = np.empty((context.channels, 1), np.bool_)
 
@@ -177,7 +182,7 @@ class NoiseAverage:
 
     Attributes:
         noise: shape (channels, bins), at least `LEAST`.
-        begun: there is one.
+        begun: whether there is one, shape (channels, 1): of digital silence there is none.
     """
 
     def __init__(self, context: Context) -> None:
@@ -187,6 +192,7 @@ class NoiseAverage:
         self._weight = np.empty((context.channels, 1), np.float64)
         self._share = np.empty((context.channels, 1), dtype)
         self._scratch = np.empty(shape, dtype)
+        self.begun = np.empty((context.channels, 1), np.bool_)
         self.reset()
 
     def reset(self) -> None:
@@ -194,16 +200,13 @@ class NoiseAverage:
         self.noise[...] = LEAST
         self._weight[...] = 0
         self._share[...] = 0
-
-    @property
-    def begun(self) -> bool:
-        """Whether there is anything to go by."""
-        return bool(self._weight.any())
+        self.begun[...] = False
 
     def update(self, power: RealArray, position: int) -> None:
         """Takes in a frame; see NoiseTracker.update."""
         inside = self._ear.share_inside(position)
         heard = self._ear.hears(power)
+        self.begun |= heard
         np.add(self._weight, inside, out=self._weight, where=heard)
         self._share[...] = 0
         np.divide(inside, self._weight, out=self._share, where=heard)

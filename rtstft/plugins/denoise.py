@@ -6,8 +6,9 @@ from rtstft.errors import AudioError, FileError
 from rtstft.params import Param
 from rtstft.plugin import Context, FrameInfo, Plugin
 from rtstft.plugins._lsa import LsaGain
-from rtstft.plugins._noise import NoiseAverage, NoiseTracker
+from rtstft.plugins._noise import NoiseAverage, NoiseTracker, silence
 from rtstft.plugins._power import LEAST, over_bins, power_of, share_within
+from rtstft.plugins._remarks import Remarks
 from rtstft.types import ComplexArray, RealArray
 
 
@@ -16,8 +17,9 @@ class Denoise(Plugin):
 
     It follows the noise by itself, also while somebody speaks. Where there is a moment of noise alone,
     it can learn it instead: while `learn` is on, it averages what it hears, and holds that from then
-    on, until `learn` is switched on again, or a reset. Or `noise_file` names a recording of it. Windows
-    of about 32 ms with 75 % overlap suit speech best.
+    on, until `learn` is switched on again, or a reset; in channels that were digital silence meanwhile it
+    goes on following, and says so with a ResponseWarning. Or `noise_file` names a recording of it. Windows of
+    about 32 ms with 75 % overlap suit speech best.
 
     Algorithm: MMSE log-spectral amplitude gain (Ephraim and Malah 1985) with a decision-directed
     signal-to-noise ratio (1984); noise by speech presence probability (Gerkmann and Hendriks 2012;
@@ -41,17 +43,27 @@ class Denoise(Plugin):
         self._tracker = NoiseTracker(context)
         self._learnt = NoiseAverage(context)
         self._learning = False
+        self._remarks = Remarks(self)
         self._power = np.empty(shape, context.dtype)
         self._even = np.empty(shape, context.dtype)
+        self._joined = np.empty(shape, context.dtype)
         self._filed: RealArray | None = None
         if self.noise_file:
             noise = _noise_in(self.noise_file, context)
             self._filed = np.broadcast_to(noise, shape).astype(context.dtype)
 
     def update(self) -> None:
-        """Takes over floor and smoothing."""
+        """Takes over floor and smoothing, and says what was not learnt."""
         self._floor = 10 ** (self.floor_db / 20)
         self._share = share_within(self._hop_s, self.smoothing_s)
+        ends = self._learning and not self.learn
+        self._remarks.make(
+            [
+                f"learn heard nothing but digital silence in channel {channel}: there it learnt nothing"
+                for channel, begun in enumerate(self._learnt.begun.flat, 1)
+                if ends and not begun
+            ]
+        )
 
     def process(self, frame: ComplexArray, info: FrameInfo) -> None:
         """Weights every bin by its gain."""
@@ -79,16 +91,23 @@ class Denoise(Plugin):
         self._learning = learn
         if learn:
             self._learnt.update(self._power, info.position)
-        if self._learnt.begun:
+        begun = self._learnt.begun
+        partly = begun.any()
+        if partly and begun.all():
             return self._learnt.noise
-        if self._filed is not None:
-            return self._filed
-        self._tracker.update(self._power, self._even, info.position, self.adapt_s)
-        return self._tracker.noise
+        noise = self._filed
+        if noise is None:
+            self._tracker.update(self._power, self._even, info.position, self.adapt_s)
+            noise = self._tracker.noise
+        if partly:
+            self._joined[...] = noise
+            np.copyto(self._joined, self._learnt.noise, where=begun)
+            return self._joined
+        return noise
 
 
 def _noise_in(path: str, context: Context) -> RealArray:
-    """Mean power of the frames of a recording, shape (its channels, bins)."""
+    """Mean power of the frames of a recording, but for digital silence, shape (its channels, bins)."""
     import soundfile
 
     try:
@@ -108,5 +127,14 @@ def _noise_in(path: str, context: Context) -> RealArray:
             f"noise_file={path!r} has {len(samples)} samples, expected a window of "
             f"{context.stft.win_length} at least, and better some seconds"
         )
-    power: RealArray = np.mean(np.square(np.abs(frames)), axis=0)
-    return np.maximum(power, LEAST)
+    powers = np.square(np.abs(frames))
+    heard = powers.mean(axis=2, keepdims=True) > silence(context.stft)
+    counts = heard.sum(axis=0)
+    if not counts.all():
+        channel = int(np.argmin(counts)) + 1
+        raise AudioError(
+            f"noise_file={path!r} has nothing but digital silence in channel {channel} of {channels}, "
+            "expected a recording of the noise in each"
+        )
+    noise: RealArray = np.sum(powers, axis=0, where=heard) / counts
+    return np.maximum(noise, LEAST)
