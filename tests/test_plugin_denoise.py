@@ -67,6 +67,16 @@ def test_noise_alone_goes_to_the_floor(geometry: STFT, rate: int, floor_db: floa
     assert abs(db(y[first]) - db(x[first]) - floor_db) < 0.2
 
 
+@pytest.mark.parametrize(
+    ("geometry", "rate"),
+    [(STFT(512, 128), 48_000), (STFT(1024, 256), 44_100), (GEOMETRY, RATE), *OTHERS, (STFT(1024, 256), RATE)],
+)
+def test_noise_goes_down_by_as_much_in_any_window(geometry: STFT, rate: int) -> None:
+    x = white(4, rate)
+    rest = slice(rate, None)
+    assert db(through(Denoise(), x, geometry, rate)[rest]) - db(x[rest]) == pytest.approx(-14.6, abs=1.4)
+
+
 @pytest.mark.parametrize(("geometry", "rate"), [(GEOMETRY, RATE), *OTHERS])
 def test_signal_comes_out_of_the_noise(geometry: STFT, rate: int) -> None:
     clean = syllables(4, rate)

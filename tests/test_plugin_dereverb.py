@@ -90,3 +90,10 @@ def test_early_reflections_are_kept() -> None:
     ]
     assert change[0] < -3
     assert change[1] > -0.5
+
+
+@pytest.mark.parametrize("window", [512, 1024, 2048])
+def test_steady_sound_is_left_alike_in_any_window(window: int) -> None:
+    x = 0.1 * np.random.default_rng(2).standard_normal(48_000 * 3)
+    y = through(Dereverb(), x, STFT(window, window // 4), 48_000)
+    assert 10 * np.log10(np.mean(y[48_000:] ** 2) / np.mean(x[48_000:] ** 2)) == pytest.approx(-3.7, abs=0.4)

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from rtstft.plugin import Context
+from rtstft.plugins._power import share_within
 from rtstft.types import RealArray
 
 _LEAST_PRIOR = 10**-2.5  # -25 dB: lower, and what is left of the noise begins to tinkle
@@ -13,6 +15,16 @@ _POSTERIOR = 1e-3, 1e3
 _POINTS = 512
 _LOWEST = math.log(_POSTERIOR[0] * _LEAST_PRIOR / (1 + _LEAST_PRIOR))
 _HIGHEST = math.log(200.0)
+_WINDOW_S = 0.032
+
+
+def share_of(context: Context, smoothing_s: float) -> float:
+    """What a frame adds to the signal-to-noise ratio, where windows of 32 ms smooth it by `smoothing_s`.
+
+    Noise makes one observation a window: smoothed over as many of them, it is as calm in any geometry.
+    """
+    window_s = context.stft.win_length / context.samplerate
+    return share_within(context.hop_s, smoothing_s * window_s / _WINDOW_S)
 
 
 class LsaGain:

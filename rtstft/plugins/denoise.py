@@ -5,9 +5,9 @@ import numpy as np
 from rtstft.errors import AudioError, FileError
 from rtstft.params import Param
 from rtstft.plugin import Context, FrameInfo, Plugin
-from rtstft.plugins._lsa import LsaGain
+from rtstft.plugins._lsa import LsaGain, share_of
 from rtstft.plugins._noise import NoiseAverage, NoiseTracker, silence
-from rtstft.plugins._power import LEAST, over_bins, power_of, share_within
+from rtstft.plugins._power import LEAST, over_bins, power_of
 from rtstft.plugins._remarks import Remarks
 from rtstft.types import ComplexArray, RealArray
 
@@ -21,6 +21,11 @@ class Denoise(Plugin):
     goes on following, and says so with a ResponseWarning. Or `noise_file` names a recording of it. Windows of
     about 32 ms with 75 % overlap suit speech best.
 
+    Steady noise goes down by 13 to 16 dB in windows of 10 to 60 ms, by less in longer ones, and not by
+    `floor_db`: every moment, in some bins, it is by chance well above its mean, and in part taken for a
+    signal. What comes nearer to the floor, a longer `smoothing_s` or a `strength` above 1, takes more of the
+    speech as well.
+
     Algorithm: MMSE log-spectral amplitude gain (Ephraim and Malah 1985) with a decision-directed
     signal-to-noise ratio (1984); noise by speech presence probability (Gerkmann and Hendriks 2012;
     of smoothed powers: Gerkmann, Breithaupt and Martin 2008).
@@ -31,14 +36,19 @@ class Denoise(Plugin):
     strength = Param(1.0, min=0.0, max=2.0, doc="factor for every attenuation in dB, before the floor")
     floor_db = Param(-20.0, min=-80.0, max=0.0, smooth_s=0.02, doc="gain where there is only noise")
     adapt_s = Param(0.25, min=0.02, max=10.0, doc="how fast the noise is followed")
-    smoothing_s = Param(0.125, min=0.0, max=2.0, doc="longer: calmer rest of the noise, softer onsets")
+    smoothing_s = Param(
+        0.125,
+        min=0.0,
+        max=2.0,
+        doc="longer: calmer rest of the noise, softer onsets; at 32 ms, of other windows in proportion",
+    )
     learn = Param(False, doc="take what is heard now for the noise, and hold it afterwards")
     noise_file = Param("", fixed=True, doc="sound file of nothing but the noise; none: follow it")
 
     def prepare(self, context: Context) -> None:
         """Makes the estimators, and reads the noise from its file."""
         shape = (context.channels, context.stft.bins)
-        self._hop_s = context.hop_s
+        self._context = context
         self._lsa = LsaGain(shape, context.dtype)
         self._tracker = NoiseTracker(context)
         self._learnt = NoiseAverage(context)
@@ -55,7 +65,7 @@ class Denoise(Plugin):
     def update(self) -> None:
         """Takes over floor and smoothing, and says what was not learnt."""
         self._floor = 10 ** (self.floor_db / 20)
-        self._share = share_within(self._hop_s, self.smoothing_s)
+        self._share = share_of(self._context, self.smoothing_s)
         ends = self._learning and not self.learn
         self._remarks.make(
             [
