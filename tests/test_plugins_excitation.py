@@ -181,6 +181,18 @@ def test_a_blurred_sine_rings_on_at_its_frequency(geometry: STFT) -> None:
     assert level == pytest.approx(20 * np.log10((1 - np.exp(-1)) * np.exp(-0.25)), abs=0.8)
 
 
+@pytest.mark.parametrize("geometry", SEVERAL, ids=str)
+def test_blurred_rumble_is_no_constant_and_a_constant_passes_the_low_pass(geometry: STFT) -> None:
+    rumble = np.cumsum(white(3))
+    rumble -= np.convolve(rumble, np.ones(RATE // 20) / (RATE // 20), "same")
+    y = through(Blur(time_s=0.3), rumble, geometry=geometry)[RATE : 2 * RATE]
+    assert abs(np.mean(y)) < 0.01 * np.std(rumble)
+    y = through(Blur(time_s=0.3), np.where(np.arange(2 * RATE) < RATE, 1.0, 0.0), geometry=geometry)
+    assert y[RATE // 2] == pytest.approx(1 - np.exp(-0.5 / 0.3), abs=0.06)
+    # As any tone's, its bins drift apart while it rings.
+    assert 0.2 < y[round(1.3 * RATE)] / y[RATE - RATE // 10] < np.exp(-1) + 0.06
+
+
 def test_a_width_averages_magnitudes_and_leaves_phases() -> None:
     blur = Blur(time_s=0.0, width_hz=5 * RATE / 1024)
     blur.prepare(Context(USUAL, RATE, 1, np.dtype("float64")))

@@ -17,9 +17,11 @@ class Blur(Plugin):
     Algorithm: magnitudes are averaged over `width_hz` and then pass a one-pole low-pass of time constant
     `time_s`, each bin for itself. Phases pass the same low-pass, turning with the bin's instantaneous
     frequency (Flanagan and Golden, Phase vocoder, 1966), itself an average over that time: a tone rings on
-    as a tone, and digital silence, which has no phase, is filled. With time_s=0 and width_hz=0 the
-    signal stays. The bins of a tone drift apart a little while it rings, and it dies away faster than noise:
-    at time_s=0.2 by 51 dB a second instead of 43.
+    as a tone, and digital silence, which has no phase, is filled. At 0 Hz and at half the samplerate,
+    where a phase is but a sign and noise would become a constant, the signal itself passes the low-pass.
+    With time_s=0 and width_hz=0 the signal stays. The bins of a tone drift apart a little while it rings,
+    and it dies away faster than noise: at time_s=0.2 by 52 to 65 dB a second instead of 43. Steady tones
+    keep their level; noise loses 3 dB, and 5 at hamming 512/160/1024, with zero padding.
     Cost: 18 passes over the bins, 15 us a frame at 1024/256 mono; with a width a running sum, 20 us.
     Latency: none.
     """
@@ -38,6 +40,9 @@ class Blur(Plugin):
         self._normalise = Normaliser(shape, context.complex_dtype)
         # What the signal adds to its smeared magnitude, now and a frame ago; steps of phase; what is put out.
         self._now, self._before, self._step, self._phasor = np.empty((4, *shape), context.complex_dtype)
+        # Bins that are real: 0 Hz and, of an even length, half the samplerate.
+        self._real = slice(None, None, context.stft.bins - 1) if context.stft.n_fft % 2 == 0 else slice(1)
+        self._ends, self._way = (np.empty_like(self._phasor[:, self._real]) for _ in range(2))
         self.reset()
 
     def update(self) -> None:
@@ -68,12 +73,16 @@ class Blur(Plugin):
         phasor *= self._decay
         phasor += now
         self._normalise(phasor)
+        np.subtract(frame[:, self._real], self._ends, out=self._way)
+        self._way *= share
+        self._ends += self._way
         factor.real[...] = magnitude
         np.multiply(phasor, factor, out=frame)
+        frame[:, self._real] = self._ends
         self._now, self._before = before, now
 
     def reset(self) -> None:
         """Silence behind it."""
         self._magnitude[...] = FLOOR
-        for state in (self._now, self._before, self._step, self._phasor):
+        for state in (self._now, self._before, self._step, self._phasor, self._ends):
             state[...] = 0
