@@ -256,14 +256,21 @@ def test_a_robot_of_noise_repeats_and_goes_on_through_a_change_of_pitch() -> Non
     assert np.ptp(change) < 4
 
 
-def test_another_setting_leaves_the_impulses_where_they_are() -> None:
+@pytest.mark.parametrize("pitch", [60.0, 110.0, 220.0])
+def test_a_robot_has_no_higher_peaks_than_the_voice(pitch: float) -> None:
+    x = voice(141, 1)
+    y = middle(through(Robotize(pitch_hz=pitch), x))
+    assert 20 * np.log10(np.abs(y).max() / np.abs(x).max()) < 2
+
+
+def test_another_setting_leaves_the_periods_where_they_are() -> None:
     x = white(0.3)
     robot, changed = Robotize(), Robotize()
     changed.automate("width_hz", [(0.0, 300.0), (0.1, 300.0), (0.3, 300.001)])
     np.testing.assert_allclose(through(changed, x), through(robot, x), atol=1e-5)
 
 
-def test_a_reset_in_the_middle_begins_the_impulses_anew() -> None:
+def test_a_reset_in_the_middle_begins_the_periods_anew() -> None:
     robot = Robotize()
     robot.prepare(Context(USUAL, RATE, 1, np.dtype("float64")))
     robot.update()

@@ -11,17 +11,19 @@ from rtstft.types import ComplexArray
 
 _REACH = 3.0  # half the width of a window's transform that is used, in units of samplerate / win_length
 _FINE = 64  # points of it a bin, between which it is interpolated
+_SWEEP = 40  # harmonics that a period sweeps over
 
 
 class Robotize(Plugin):
-    """Gives speech a constant pitch: its spectral envelope on a train of impulses.
+    """Gives speech a constant pitch: its spectral envelope on harmonics of it.
 
     Algorithm: robotization (Zoelzer, DAFX, 2nd ed., chapter 7) sets all phases to zero, which puts
-    one impulse in the middle of each frame: a pitch of samplerate / hop. Here the impulses are `pitch_hz`
-    apart, whatever the hop: the frame's envelope, an average of the power over `width_hz`, is
-    multiplied by the windowed transform of a band-limited impulse train, the sum of its harmonics, whose
-    phases go on from frame to frame, and through changes of pitch. The level stays;
-    impulses have peaks, 5 dB above those of the speech and more.
+    one impulse in the middle of each frame: a pitch of samplerate / hop. Here the periods are those of
+    `pitch_hz`, whatever the hop: the frame's envelope, an average of the power over `width_hz`, is
+    multiplied by the windowed transform of a sum of harmonics, whose phases go on from frame to frame, and
+    through changes of pitch. The level stays. So do peaks, within 2 dB of those of speech, where impulses
+    would have 5 dB more and clip: phases that grow with the square of the harmonic's number spread
+    their energy over the period (Schroeder, IEEE Trans. IT, 1970).
     A window shorter than a period of the voice follows single periods, and the pitch of the voice is heard.
     Cost: a running sum, and a product for each harmonic that reaches a bin (3 at 100 Hz and 1024/256,
     48 kHz); 18 us a frame there, mono. Latency: none.
@@ -74,12 +76,13 @@ class Robotize(Plugin):
         offset = self._bin - order * spacing
         there = (np.abs(order) <= highest) & (order != 0) & (np.abs(offset) <= self._reach)
         lobe = np.interp(offset, self._offset, self._lobe)
+        lobe = lobe * np.exp(-1j * math.pi / _SWEEP * order * np.abs(order))
         self._weights = (np.where(there, lobe, 0) * self._to_start * math.sqrt(spacing)).astype(self._dtype)
         self._places = np.clip(order + highest, 0, 2 * highest)
         self._parts = np.empty(self._weights.shape, self._dtype)
 
     def process(self, frame: ComplexArray) -> None:
-        """Replaces the frame by impulses of its envelope."""
+        """Replaces the frame by harmonics in its envelope."""
         self._cycles = (self._cycles + self._advance) % 1.0
         self._phases *= self._turns
         self._harmonics[...] = self._phases
@@ -90,6 +93,6 @@ class Robotize(Plugin):
         np.multiply(self._train, self._factor, out=frame)
 
     def reset(self) -> None:
-        """The impulses begin anew."""
+        """The periods begin anew."""
         self._cycles = 0.0
         self._phases[...] = 1
