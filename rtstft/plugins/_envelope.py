@@ -65,12 +65,14 @@ class Envelope:
         regions.find_tops()
         tops, levels = regions.tops[: regions.count], regions.levels[: regions.count]
         is_partial, numbers = self._is_partial[: regions.count], self._numbers[: regions.count]
-        np.cumsum(is_partial, out=numbers)
+        numbers[...] = is_partial
+        np.cumsum(numbers, out=numbers)
         count = int(numbers[-1])
         lines, spare = slice(1, count + 1), self._spare[:count]
         starts, slopes, heights = self._starts[lines], self._slopes[lines], self._heights[lines]
-        np.compress(is_partial, tops, out=starts)
-        np.compress(is_partial, levels, out=heights)
+        partials = np.flatnonzero(is_partial)
+        np.take(tops, partials, out=starts, mode="clip")
+        np.take(levels, partials, out=heights, mode="clip")
         np.subtract(heights[1:], heights[:-1], out=slopes[:-1])
         np.subtract(starts[1:], starts[:-1], out=spare[:-1])
         slopes[:-1] /= spare[:-1]
@@ -91,7 +93,7 @@ class Envelope:
         # The line that begins at the region's own peak, if one does, may begin above.
         np.take(self._starts, lines, out=spare, mode="clip")
         np.greater(spare, bins, out=beyond)
-        lines -= beyond
+        np.subtract(lines, 1, out=lines, where=beyond)
         np.take(self._slopes, lines, out=out, mode="clip")
         out *= bins
         np.take(self._heights, lines, out=spare, mode="clip")

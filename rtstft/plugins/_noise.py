@@ -38,8 +38,8 @@ class Ear:
         squares = np.square(context.stft.analysis_window)
         shares = np.cumsum(squares[::-1])[::-1] / squares.sum()
         self._shares = np.append(np.maximum(shares, 1e-6), 1e-6)
-        self._silence = silence(context.stft)
-        self._mean = np.empty((context.channels, 1), context.dtype)
+        self._silence = context.stft.bins * silence(context.stft)
+        self._sum = np.empty((context.channels, 1), context.dtype)
         self._heard = np.empty((context.channels, 1), np.bool_)
 
     def share_inside(self, position: int) -> float:
@@ -48,8 +48,8 @@ class Ear:
 
     def hears(self, power: RealArray) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """Whether there is more than digital silence in a channel, shape (channels, 1)."""
-        np.mean(power, axis=1, keepdims=True, out=self._mean)
-        return np.greater(self._mean, self._silence, out=self._heard)
+        np.add.reduce(power, axis=1, keepdims=True, out=self._sum)
+        return np.greater(self._sum, self._silence, out=self._heard)
 
 
 class NoiseTracker:
@@ -78,6 +78,7 @@ class NoiseTracker:
         self._often = np.empty(shape, dtype)  # the mean of presence
         self._stuck = np.empty(shape, np.bool_)
         self._scratch = np.empty(shape, dtype)
+        self._spread = np.empty(shape, dtype)  # over the bins, what holds for a channel
         self._begun_s = np.empty((context.channels, 1), dtype)
         self._share = np.empty((context.channels, 1), dtype)
         self._limit = np.empty((context.channels, 1), dtype)
@@ -119,24 +120,29 @@ class NoiseTracker:
         change, absence = self._scratch, self._presence
         np.divide(power, self.noise, out=change)
         change /= inside
-        np.minimum(change, self._limit, out=change)
+        spread = self._spread
+        spread[...] = self._limit
+        np.minimum(change, spread, out=change)
         change -= 1
         np.subtract(1, self._presence, out=absence)
         change *= absence
-        change *= share
+        spread[...] = share
+        change *= spread
         change += 1
         self.noise *= change
-        np.greater(heard, beginning, out=beginning)  # heard, and no longer beginning
-        np.multiply(self._smooth, _MOST_RATIO, out=change)  # nor is it by chance so far below the noise
-        np.minimum(self.noise, change, out=self.noise, where=beginning)
+        np.less_equal(heard, beginning, out=beginning)  # beginning, or not heard
+        np.multiply(self._smooth, _MOST_RATIO, out=change)  # else, nor is it by chance so far below the noise
+        np.copyto(change, np.inf, where=beginning)
+        np.minimum(self.noise, change, out=self.noise)
         np.maximum(self.noise, LEAST, out=self.noise)
 
     def _see_speech(self, even: RealArray, heard: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> None:
         """The probability that speech is present: of two gamma distributions, of what `_freedom` says."""
-        presence, change = self._presence, self._scratch
+        presence, change, spread = self._presence, self._scratch, self._spread
         np.subtract(even, self._smooth, out=change)
         change *= self._smooth_share
-        change *= heard
+        spread[...] = heard
+        change *= spread
         self._smooth += change
 
         np.divide(self._smooth, self.noise, out=presence)
@@ -154,10 +160,12 @@ class NoiseTracker:
         np.minimum(presence, _SUREST, out=presence, where=self._stuck)
         # A voice leaves many bins alone: what has come into nearly all of them, and stays, is noise.
         most = self._most
-        np.mean(self._often, axis=1, keepdims=True, out=most)
+        np.add.reduce(self._often, axis=1, keepdims=True, out=most)
+        most /= self._often.shape[1]
         np.power(most, _EVERYWHERE, out=most)
         np.subtract(1, most, out=most)
-        np.minimum(presence, most, out=presence)
+        spread[...] = most
+        np.minimum(presence, spread, out=presence)
 
 
 def _freedom(stft: STFT, share: float) -> float:
@@ -192,6 +200,7 @@ class NoiseAverage:
         self._weight = np.empty((context.channels, 1), np.float64)
         self._share = np.empty((context.channels, 1), dtype)
         self._scratch = np.empty(shape, dtype)
+        self._spread = np.empty(shape, dtype)
         self.begun = np.empty((context.channels, 1), np.bool_)
         self.reset()
 
@@ -212,6 +221,7 @@ class NoiseAverage:
         np.divide(inside, self._weight, out=self._share, where=heard)
         np.divide(power, inside, out=self._scratch)
         self._scratch -= self.noise
-        self._scratch *= self._share
+        self._spread[...] = self._share
+        self._scratch *= self._spread
         self.noise += self._scratch
         np.maximum(self.noise, LEAST, out=self.noise)

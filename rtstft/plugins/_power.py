@@ -1,4 +1,8 @@
-"""Powers of bins, in memory that is there."""
+"""Powers of bins, in memory that is there.
+
+Rows of a frame lie apart, those of other arrays do not: where an operation has both, or numbers of two types,
+numpy takes buffers of its own, as large as the frame. Copies need none; they come first, or last.
+"""
 
 import math
 
@@ -15,10 +19,21 @@ _MOST = 1e20  # with it, the ratio of two powers is a float32
 
 def power_of(frame: ComplexArray, out: RealArray, scratch: RealArray) -> None:
     """|frame|^2 into `out`, limited so that ratios of powers cannot overflow."""
-    np.square(frame.real, out=out)
-    np.square(frame.imag, out=scratch)
+    out[...] = frame.real
+    scratch[...] = frame.imag
+    np.square(out, out=out)
+    np.square(scratch, out=scratch)
     out += scratch
     np.minimum(out, _MOST, out=out)
+
+
+def magnitude_of(frame: ComplexArray, out: RealArray) -> None:
+    """|frame| into `out`."""
+    if len(frame) == 1:
+        np.abs(frame, out=out)
+        return
+    for row, magnitudes in zip(frame, out):
+        np.abs(row, out=magnitudes)
 
 
 def over_bins(power: RealArray, out: RealArray) -> None:

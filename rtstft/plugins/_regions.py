@@ -58,21 +58,22 @@ class Regions:
         # each other and falling, then are none.
         reach = math.ceil(stft.n_fft / stft.win_length)
         self._now, self._before = (_Power(bins, reach, real) for _ in range(2))
-        self._last = np.zeros((channels, bins), complex_dtype)
+        self._last, self._next = np.zeros((2, channels, bins), complex_dtype)
         self._squares = np.zeros((2, channels, bins), real)
         self._cross = np.zeros(bins, complex_dtype)
         self._is_peak = np.zeros(bins, np.bool_)
         self._bins = np.arange(bins)
         self._keys = np.zeros(bins, np.int64)
         self._single = np.zeros(bins, np.float32)
-        self._edges = np.zeros(bins, np.int8)
+        self._edges = np.zeros(bins, np.intp)
         self._scratch = np.zeros((3, bins))
         self._parabola = np.zeros(bins)
-        self._logs = np.zeros((3, bins))
+        self._logs = np.zeros(3 * bins)
         self._phasors = np.zeros(bins, complex_dtype)
         self._flags = np.zeros(bins, np.bool_)
-        self._around = np.zeros((3, bins), real)
+        self._around = np.zeros(3 * bins, real)
         self._limits = np.zeros(bins, real)
+        self._tiny = np.finfo(real).tiny
         self.count = 1
         self.peaks: Indices = np.zeros(bins, np.intp)
         self.owner: Indices = np.zeros(bins, np.intp)
@@ -100,18 +101,21 @@ class Regions:
         self._find_peaks()
         self._divide()
 
+        self._next[...] = frame
         np.conjugate(self._last, out=self._last)
-        np.multiply(frame, self._last, out=self._last)
+        self._last *= self._next
         np.add.reduce(self._last, axis=0, out=self._cross)
-        self._last[...] = frame
+        self._last, self._next = self._next, self._last
         self._measure(hop)
 
     def find_tops(self) -> None:
         """Of the frame analysed last."""
         count = self.count
-        below, at, above = self._logs[:, :count]
+        below, at, above = self._logs[: 3 * count].reshape(3, count)
         parabola, levels = self._parabola[:count], self.levels[:count]
-        np.add(self.peaks[:count], parabola, out=self.tops[:count])
+        tops = self.tops[:count]
+        tops[...] = self.peaks[:count]
+        tops += parabola
         # The logarithms are of power.
         np.subtract(above, below, out=levels)
         levels *= parabola
@@ -123,7 +127,7 @@ class Regions:
         is_peak = self._is_peak
         self._now.find_peaks(is_peak)
         count = int(np.count_nonzero(is_peak))
-        np.compress(is_peak, self._bins, out=self.peaks[:count])
+        self.peaks[:count] = np.flatnonzero(is_peak)
         # The first of the largest bins is always one; only where there is NaN is there none.
         self.count = max(1, count)
 
@@ -137,7 +141,8 @@ class Regions:
         # minimum brings along where it was found.
         self._single[...] = self._now.bins
         keys = self._keys
-        np.left_shift(self._single.view(np.int32), 32, out=keys, dtype=np.int64)
+        keys[...] = self._single.view(np.int32)
+        np.left_shift(keys, 32, out=keys)
         np.bitwise_or(keys, self._bins, out=keys)
         peaks = self.peaks[:count]
         above = self.owner[: count - 1]  # lent: it is computed below
@@ -154,7 +159,7 @@ class Regions:
         count, peaks = self.count, self.peaks[: self.count]
         offset, spare, curvature = self._scratch[:, :count]
         parabola = self._parabola[:count]
-        around, logs = self._around[:, :count], self._logs[:, :count]
+        around, logs = (every[: 3 * count].reshape(3, count) for every in (self._around, self._logs))
         self._before.around(peaks, around)
         limits, born = self._limits[:count], self.born[:count]
         np.maximum.reduce(around, axis=0, out=limits)
@@ -162,8 +167,9 @@ class Regions:
         self._now.around(peaks, around)
         np.greater(around[1], limits, out=born)
 
-        np.maximum(around, np.finfo(around.dtype).tiny, out=around)
-        np.log(around, out=logs)
+        np.maximum(around, self._tiny, out=around)
+        np.log(around, out=around)
+        logs[...] = around
         np.add(logs[0], logs[2], out=curvature)
         curvature -= logs[1]
         curvature -= logs[1]
@@ -175,9 +181,11 @@ class Regions:
 
         phasors, far = self._phasors[:count], self._flags[:count]
         np.take(self._cross, peaks, out=phasors, mode="clip")
-        np.arctan2(phasors.imag, phasors.real, out=offset)
+        np.arctan2(phasors.imag, phasors.real, out=limits)
+        offset[...] = limits
         offset *= 1 / _TURN
-        np.multiply(peaks, hop / self._n_fft, out=spare)
+        spare[...] = peaks
+        spare *= hop / self._n_fft
         offset -= spare
         np.rint(offset, out=spare)
         offset -= spare
@@ -186,7 +194,9 @@ class Regions:
         np.greater(spare, self._farthest, out=far)
         np.logical_or(far, born, out=far)
         np.copyto(offset, parabola, where=far)
-        np.add(offset, peaks, out=self.frequency[:count])
+        frequency = self.frequency[:count]
+        frequency[...] = peaks
+        frequency += offset
 
 
 class Rotation:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from rtstft.plugin import Context
+from rtstft.plugins._power import magnitude_of
 from rtstft.types import ComplexArray, RealArray
 
 
@@ -90,7 +91,7 @@ class Envelope:
     def __call__(self, frame: ComplexArray) -> RealArray:
         """The envelope of `frame`, in the units of |frame|**2; valid until the next call."""
         power = self._power
-        np.abs(frame, out=power)
+        magnitude_of(frame, power)
         np.square(power, out=power)
         if not self._mean.trivial:
             self._mean(power, power)

@@ -8,6 +8,7 @@ import numpy as np
 from rtstft.geometry import STFT
 from rtstft.plugin import Context
 from rtstft.plugins._envelope import Envelope
+from rtstft.plugins._phasors import from_angles
 from rtstft.plugins._regions import Regions, Rotation, centre_of
 from rtstft.types import ComplexArray, RealArray
 
@@ -131,14 +132,14 @@ class _Voice:
         moves *= _TURN * self._centre / self._n_fft
         angles -= moves
         turns, phasors = self._turns[:count], self._phasors[:count]
-        np.multiply(angles, 1j, out=turns)
-        np.exp(turns, out=turns)
+        from_angles(angles, turns)
         np.square(gains, out=gains)
         gains *= 4 * self._loss * self.gain
         gains += self.gain
         if self.moves_formants:
             gains *= self._formant_gains(regions, envelope)
-        turns *= gains
+        turns.real *= gains
+        turns.imag *= gains
         phasors[...] = turns
         np.take(phasors, regions.owner, out=self._factors, mode="clip")
         return self._factors, self._targets

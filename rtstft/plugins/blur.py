@@ -7,6 +7,7 @@ import numpy as np
 from rtstft.params import Param
 from rtstft.plugin import Context, Plugin
 from rtstft.plugins._phasors import FLOOR, Normaliser
+from rtstft.plugins._power import magnitude_of
 from rtstft.plugins._smoothing import BandMean
 from rtstft.types import ComplexArray
 
@@ -53,7 +54,7 @@ class Blur(Plugin):
     def process(self, frame: ComplexArray) -> None:
         """Gives the frame the smeared magnitudes."""
         magnitude, scratch = self._magnitude, self._scratch
-        np.abs(frame, out=scratch)
+        magnitude_of(frame, scratch)
         self._mean(scratch, scratch)
         scratch *= 1 - self._decay
         magnitude *= self._decay
@@ -63,7 +64,8 @@ class Blur(Plugin):
         now, before, step, phasor = self._now, self._before, self._step, self._phasor
         share, factor = 1 - self._decay, self._factor
         np.divide(share, magnitude, out=factor.real)
-        np.multiply(frame, factor, out=now)
+        now[...] = frame
+        now *= factor
         np.conjugate(before, out=before)
         before *= now
         step *= share
@@ -77,7 +79,8 @@ class Blur(Plugin):
         self._way *= share
         self._ends += self._way
         factor.real[...] = magnitude
-        np.multiply(phasor, factor, out=frame)
+        frame[...] = phasor
+        frame *= factor
         frame[:, self._real] = self._ends
         self._now, self._before = before, now
 

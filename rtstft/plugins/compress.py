@@ -8,6 +8,7 @@ from rtstft.errors import ParameterError
 from rtstft.params import Param
 from rtstft.plugin import Context, Plugin
 from rtstft.plugins import _range
+from rtstft.plugins._power import magnitude_of
 from rtstft.plugins._text import TextParam, entries, numbers_of
 from rtstft.types import ComplexArray, RealArray
 
@@ -63,7 +64,8 @@ class Compress(Plugin):
         """Allocates what does not depend on the number of bands."""
         self._context = context
         shape = (context.channels, context.stft.bins)
-        self._power, self._gains = (np.zeros(shape, context.dtype) for _ in range(2))
+        self._power, self._gains, self._makeup = (np.zeros(shape, context.dtype) for _ in range(3))
+        self._factor = np.zeros(shape, context.complex_dtype)
         self._lay_out()
 
     def update(self) -> None:
@@ -72,7 +74,7 @@ class Compress(Plugin):
         if self.bands != self._laid_out:
             self._lay_out()
         self._limits = (self._thresholds + self.threshold_db).astype(context.dtype)
-        self._makeup = ((self._makeups + self.makeup_db) @ self._weights).astype(context.dtype)
+        self._makeup[...] = (self._makeups + self.makeup_db) @ self._weights
         hop_s = context.hop_s
         self._attack, self._release = (
             -math.expm1(-hop_s / time_s) if time_s > 0 else 1.0 for time_s in (self.attack_s, self.release_s)
@@ -80,7 +82,7 @@ class Compress(Plugin):
 
     def process(self, frame: ComplexArray) -> None:
         """Turns the bands of the frame down, in place."""
-        np.abs(frame, out=self._power)
+        magnitude_of(frame, self._power)
         np.square(self._power, out=self._power)
         levels = self._levels
         np.matmul(self._power, self._measure, out=levels)
@@ -96,7 +98,8 @@ class Compress(Plugin):
         np.subtract(self._makeup, self._gains, out=self._gains)
         self._gains *= _NEPER
         np.exp(self._gains, out=self._gains)
-        frame *= self._gains
+        self._factor.real[...] = self._gains
+        frame *= self._factor
 
     def reset(self) -> None:
         """Forgets all levels."""

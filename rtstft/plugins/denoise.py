@@ -50,6 +50,7 @@ class Denoise(Plugin):
         shape = (context.channels, context.stft.bins)
         self._context = context
         self._lsa = LsaGain(shape, context.dtype)
+        self._factor = np.zeros(shape, context.complex_dtype)
         self._tracker = NoiseTracker(context)
         self._learnt = NoiseAverage(context)
         self._learning = False
@@ -84,7 +85,8 @@ class Denoise(Plugin):
         if self.strength != 1:
             np.power(gain, self.strength, out=gain)
         np.maximum(gain, self._floor, out=gain)
-        frame *= gain
+        self._factor.real[...] = gain
+        frame *= self._factor
 
     def reset(self) -> None:
         """Forgets the noise, but for that of the file."""

@@ -46,6 +46,7 @@ class Dereverb(Plugin):
         self._late_s = frames * context.hop_s
         self._delay = FrameDelay(frames, shape, context.dtype)
         self._lsa = LsaGain(shape, context.dtype)
+        self._factor = np.zeros(shape, context.complex_dtype)
         self._power = np.empty(shape, context.dtype)
         self._late = np.empty(shape, context.dtype)
         self._mean: RealArray = np.zeros(shape, context.dtype)
@@ -71,7 +72,8 @@ class Dereverb(Plugin):
         if self.strength != 1:
             np.power(gain, self.strength, out=gain)
         np.maximum(gain, self._floor, out=gain)
-        frame *= gain
+        self._factor.real[...] = gain
+        frame *= self._factor
 
     def reset(self) -> None:
         """Forgets what was heard."""

@@ -9,6 +9,7 @@ from rtstft.params import Param
 from rtstft.plugin import Context, FrameInfo, Plugin
 from rtstft.plugins import _sidechain
 from rtstft.plugins._phasors import FLOOR
+from rtstft.plugins._power import magnitude_of
 from rtstft.plugins._smoothing import BandMean
 from rtstft.types import ComplexArray
 
@@ -65,7 +66,7 @@ class Duck(Plugin):
 
     def process(self, frame: ComplexArray, _info: FrameInfo, aux: Mapping[str, ComplexArray]) -> None:
         """Lowers the frame."""
-        np.abs(aux[_sidechain.NAME], out=self._magnitude)
+        magnitude_of(aux[_sidechain.NAME], self._magnitude)
         np.square(self._magnitude, out=self._magnitude)
         np.add.reduce(self._magnitude, axis=0, keepdims=True, out=self._power)
         if self.per_band:

@@ -41,6 +41,7 @@ class Gate(Plugin):
         self._delay = FrameDelay(self.lookahead, shape, context.complex_dtype)
         self._power = np.empty(shape, context.dtype)
         self._scratch = np.empty(shape, context.dtype)
+        self._factor = np.zeros(shape, context.complex_dtype)
         self._gain_db: RealArray = np.empty(shape, context.dtype)
         self._open = np.empty(shape, np.bool_)
         self._loud = np.empty(shape, np.bool_)
@@ -78,7 +79,8 @@ class Gate(Plugin):
         np.exp(gain, out=gain)
         if self.lookahead:
             frame[...] = self._delay.push(frame)
-        frame *= gain
+        self._factor.real[...] = gain
+        frame *= self._factor
 
     def reset(self) -> None:
         """Closes all bins."""

@@ -56,7 +56,8 @@ class Limiter(Plugin):
         self._later = self._bound[:, hop:].copy()
         self._peaks = np.zeros((self.lookahead + 1, channels), context.dtype)
         self._gains = np.ones((ahead + 1, channels), context.dtype)
-        self._gain = np.ones((channels, 1), context.dtype)
+        self._mean = np.ones(channels, context.dtype)
+        self._gain = np.ones((channels, 1), context.complex_dtype)
         self._held = np.ones(channels)
         self._delay = FrameDelay(self.lookahead, (channels, stft.bins), context.complex_dtype)
         self._count = 0
@@ -77,9 +78,12 @@ class Limiter(Plugin):
         highest = np.maximum(self._peaks.max(axis=0), _SILENT)
         np.minimum(released, self._ceiling / highest, out=self._held)
         self._gains[self._count % len(self._gains)] = self._held
-        np.mean(self._gains, axis=0, out=self._gain[:, 0])
+        np.add.reduce(self._gains, axis=0, out=self._mean)
+        self._mean /= len(self._gains)
+        self._gain.real[:, 0] = self._mean
         self._count += 1
-        np.multiply(self._delay.push(frame), self._gain, out=frame)
+        frame[...] = self._delay.push(frame)
+        frame *= self._gain
 
     def reset(self) -> None:
         """Forgets all frames."""

@@ -74,7 +74,7 @@ class Meter(Plugin):
         now, levels = self._now, self._levels
         power_of(frame, self._power, self._scratch)
         np.dot(self._power, self._weights, out=now[0])
-        np.max(self._power, axis=1, out=now[1])
+        np.maximum.reduce(self._power, axis=1, out=now[1])
         now[1] /= self._sine_power
 
         levels *= 1 - self._share

@@ -8,6 +8,7 @@ from rtstft.params import Param
 from rtstft.plugin import Context, FrameInfo, Plugin
 from rtstft.plugins import _sidechain
 from rtstft.plugins._phasors import FLOOR
+from rtstft.plugins._power import magnitude_of
 from rtstft.types import ComplexArray, RealArray
 
 
@@ -48,11 +49,13 @@ class Morph(Plugin):
         own, level = self._own, self._level
         _log_magnitude(frame, own)
         _log_magnitude(other, self._other)
-        np.subtract(self._other, own, out=level)
+        level[...] = self._other
+        level -= own
         level *= amount
         if self.phase == "louder":
             level += own
-            np.multiply(other, amount, out=self._weighted)
+            self._weighted[...] = other
+            self._weighted *= amount
             frame *= 1 - amount
             frame += self._weighted
             _log_magnitude(frame, own)
@@ -62,6 +65,6 @@ class Morph(Plugin):
 
 
 def _log_magnitude(frame: ComplexArray, out: RealArray) -> None:
-    np.abs(frame, out=out)
+    magnitude_of(frame, out)
     np.maximum(out, FLOOR, out=out)
     np.log(out, out=out)

@@ -55,7 +55,7 @@ class Shift(Plugin):
         width = stft.bins + 2 * self._margin
         self._source = np.zeros((context.channels, width), context.complex_dtype)
         self._middle = self._source[:, self._margin : self._margin + stft.bins]
-        self._scratch = np.empty((context.channels, stft.bins), context.complex_dtype)
+        self._scratch = np.empty_like(self._source)[:, : stft.bins]
         # Bins that are real, and stand for one frequency where all others stand for two.
         self._real = [0, stft.bins - 1] if stft.n_fft % 2 == 0 else [0]
         self._cycles = 0.0

@@ -37,6 +37,7 @@ class Vocoder(Plugin):
         self._sidechain = _sidechain.Sidechain(context)
         self._modulator = Envelope(context, context.channels)
         self._carrier = Envelope(context, self._sidechain.channels)
+        self._ratio = np.empty((context.channels, context.stft.bins), context.dtype)
         self._factor = np.zeros((context.channels, context.stft.bins), context.complex_dtype)
         self._mean = np.empty((self._sidechain.channels, 1), context.dtype)
 
@@ -53,8 +54,11 @@ class Vocoder(Plugin):
         np.add.reduce(power, axis=1, keepdims=True, out=mean)
         mean *= self._floor
         np.maximum(mean, FLOOR, out=mean)
-        np.maximum(power, mean, out=power)
-        ratio = self._modulator(frame)
-        ratio /= power
-        np.sqrt(ratio, out=self._factor.real)
-        np.multiply(carrier, self._factor, out=frame)
+        ratio, factor = self._ratio, self._factor.real
+        ratio[...] = power
+        factor[...] = mean
+        np.maximum(ratio, factor, out=ratio)
+        np.divide(self._modulator(frame), ratio, out=ratio)
+        np.sqrt(ratio, out=factor)
+        frame[...] = carrier
+        frame *= self._factor

@@ -30,8 +30,8 @@ class Width(Plugin):
         check_stereo(context)
         self._context = context
         self._remarks = Remarks(self)
-        self._factors = np.zeros(context.stft.bins, context.dtype)
-        self._change = np.zeros(context.stft.bins, context.complex_dtype)
+        # Complex by complex: by a real array, numpy would convert that anew, into memory of its own.
+        self._factors, self._change = np.zeros((2, context.stft.bins), context.complex_dtype)
 
     def update(self) -> None:
         """Makes the factors of all bins."""
