@@ -29,8 +29,7 @@ class Denoise(Plugin):
     Algorithm: MMSE log-spectral amplitude gain (Ephraim and Malah 1985) with a decision-directed
     signal-to-noise ratio (1984); noise by speech presence probability (Gerkmann and Hendriks 2012;
     of smoothed powers: Gerkmann, Breithaupt and Martin 2008).
-    Cost: some 55 operations a bin, one logarithm, one exponential: 63 µs a frame of 1024 points.
-    Latency: none.
+    Cost: some 60 operations a bin, among them one logarithm and one exponential. Latency: none.
     """
 
     strength = Param(1.0, min=0.0, max=2.0, doc="factor for every attenuation in dB, before the floor")

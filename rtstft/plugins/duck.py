@@ -24,8 +24,8 @@ class Duck(Plugin):
     Algorithm: a feed-forward side-chain gain computer (Zoelzer, DAFX, 2nd ed., chapter 4) whose reduction in
     dB passes a one-pole low-pass of time constant `attack_s` upwards and `release_s` downwards. The level of
     a frame is its windowed mean square, by Parseval's theorem: a sine of amplitude 1 has -3 dB.
-    Cost: one sum over the bins, 6 us a frame at 1024/256 mono; per band a running sum, a logarithm and an
-    exponential a bin, 24 us. Latency: none; the level is that of the frame, as is the gain.
+    Cost: one sum over the bins; per band a running sum, a logarithm and an exponential a bin. Latency:
+    none; the level is that of the frame, as is the gain.
     """
 
     aux = (_sidechain.NAME,)

@@ -27,8 +27,8 @@ class Eq(Shaper):
 
     Algorithm: magnitudes of Bristow-Johnson's audio EQ cookbook; minimum phase by the cepstrum
     (Oppenheim and Schafer, Discrete-time signal processing); multiplication by the spectrum of that.
-    Cost: one complex multiplication a bin, 1 us at 1024/256 mono; a change of the response 1 to 2 ms.
-    Latency: none.
+    Cost: one complex multiplication a bin; a change of the response takes four transforms of four frames'
+    points, and 16384 at 48 kHz at least. Latency: none.
     """
 
     bands = TextParam(parse_bands, "low_shelf, peak or high_shelf:Hz:dB[:Q], separated by commas")

@@ -33,8 +33,8 @@ class Filter(Shaper):
 
     Algorithm: frequency sampling, minimum phase by the cepstrum (Oppenheim and Schafer, Discrete-time
     signal processing); multiplication by the response's spectrum (Allen and Rabiner 1977).
-    Cost: one complex multiplication a bin, 1 us at 1024/256 mono; a change of the response 1 to 2 ms.
-    Latency: none.
+    Cost: one complex multiplication a bin; a change of the response takes four transforms of four frames'
+    points, and 16384 at 48 kHz at least. Latency: none.
 
     Args:
         taps: impulse response as an array, for kind="fir".

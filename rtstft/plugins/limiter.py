@@ -27,8 +27,8 @@ class Limiter(Plugin):
     Algorithm: each frame's inverse transform, times the synthesis window, gives the bound of every
     sample; the least gain over a frame and the lookahead, let go at `release_s`, is averaged over the
     lookahead (a minimum followed by a mean as long keeps below the minimum).
-    Cost: one inverse transform a channel, 15 us at 1024/256 mono. Latency: the frames that overlap a
-    frame, ceil(win_length / hop_length) - 1 (of n_fft for "ola"), and `lookahead_s`.
+    Cost: one inverse transform a channel, and some ten passes. Latency: the frames that overlap a frame,
+    ceil(win_length / hop_length) - 1 (of n_fft for "ola"), and `lookahead_s`.
     """
 
     ceiling_db = Param(-1.0, min=-60.0, max=0.0, smooth_s=0.02, doc="level that no sample exceeds")

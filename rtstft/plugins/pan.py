@@ -22,7 +22,7 @@ class Pan(Plugin):
 
     Algorithm: gains sqrt(2) cos and sqrt(2) sin of an angle from 0 to 90 degrees, or 1 - pan and
     1 + pan (Moore, Elements of computer music, 1990, stereo placement).
-    Cost: one real multiplication a bin, 1 us at 1024/256 stereo. Latency: none.
+    Cost: two real multiplications a bin. Latency: none.
     """
 
     pan = Param(0.0, min=-1.0, max=1.0, smooth_s=0.02, doc="-1 is left, 1 is right")

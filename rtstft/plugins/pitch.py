@@ -21,9 +21,8 @@ class Pitch(Plugin):
 
     Algorithm: Laroche and Dolson (WASPAA 1999), peaks moved within the spectrum, phases locked to them,
     frequencies by phase advance; formants by lines from partial to partial, Paul (IEEE Trans. ASSP, 1981).
-    Cost: some 40 passes over the bins, 75 us a frame at 1024/256 mono; where formants and partials
-    move apart, a logarithm and a transform up to 5 kHz and 15 passes more, together 125 us.
-    Latency: none.
+    Cost: some 40 passes over the bins; where formants and partials move apart, a logarithm and a transform
+    up to 5 kHz and 15 passes more. Latency: none.
     """
 
     semitones = Param(0.0, min=-24.0, max=24.0, unit="semitones", doc="by how much to transpose")

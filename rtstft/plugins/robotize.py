@@ -25,8 +25,8 @@ class Robotize(Plugin):
     would have 5 dB more and clip: phases that grow with the square of the harmonic's number spread
     their energy over the period (Schroeder, IEEE Trans. IT, 1970).
     A window shorter than a period of the voice follows single periods, and the pitch of the voice is heard.
-    Cost: a running sum, and a product for each harmonic that reaches a bin (3 at 100 Hz and 1024/256,
-    48 kHz); 18 us a frame there, mono. Latency: none.
+    Cost: two running sums, and a product for each harmonic that reaches a bin (3 at 100 Hz and 1024/256,
+    48 kHz). Latency: none.
     """
 
     pitch_hz = Param(110.0, min=20.0, max=2000.0, doc="of the robot")

@@ -21,7 +21,7 @@ class Vocoder(Plugin):
     Algorithm: cross-synthesis (Zoelzer, DAFX, 2nd ed., chapter 8): the carrier's frame is whitened by
     its own envelope and multiplied by the modulator's, both averages of the power over `width_hz`. What
     lies further below the carrier's mean power than `floor_db` is not raised beyond that.
-    Cost: four running sums; 30 us a frame at 1024/256 mono. Latency: none.
+    Cost: four running sums, and some 15 operations a bin. Latency: none.
     """
 
     aux = (_sidechain.NAME,)

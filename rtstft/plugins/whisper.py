@@ -20,8 +20,7 @@ class Whisper(Plugin):
     short window keeps harmonics out of the magnitudes; here, in any geometry, an average of the power
     over `width_hz` does. Frames of random phase do not add up in phase, which is made good:
     noise keeps its level. The phases are the same in all channels, so that the image stays where it is.
-    Cost: a random number, a sine and a cosine a bin, and two running sums; 18 us a frame at 1024/256 mono.
-    Latency: none.
+    Cost: a random number, a sine and a cosine a bin, and two running sums. Latency: none.
     """
 
     width_hz = Param(
