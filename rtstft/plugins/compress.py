@@ -37,10 +37,10 @@ class Compress(Plugin):
     """Turns down, band by band, what exceeds a threshold: by (1 - 1/ratio) dB for each dB above it.
 
     Bands are text, Hz:threshold dB:ratio:makeup dB, as in "0:-24:2, 200:-30:3:4, 4000:-40:1.5"; each
-    reaches from its frequency to that of the next, and the last one up to all there is; what lies
-    below the first is left alone, and a makeup left out is 0 dB. Levels are rms, 0 dB being an rms of 1
-    (a full-scale sine has -3 dB). Where bands meet, the gain goes over from one to the other
-    within a third of an octave.
+    reaches from its frequency to that of the next, and the last one up to all there is, so that one above
+    half the samplerate has nothing to do; what lies below the first is left alone, and a makeup left out
+    is 0 dB. Levels are rms, 0 dB being an rms of 1 (a full-scale sine has -3 dB). Where bands meet, the
+    gain goes over from one to the other within a third of an octave.
 
     Algorithm: soft knee and smoothing of the reduction in dB, feed-forward (Giannoulis, Massberg and
     Reiss, Digital dynamic range compressor design, JAES 2012), levels from the power of a frame's bins.

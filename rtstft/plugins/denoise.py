@@ -21,10 +21,10 @@ class Denoise(Plugin):
     goes on following, and says so with a ResponseWarning. Or `noise_file` names a recording of it. Windows of
     about 32 ms with 75 % overlap suit speech best.
 
-    Steady noise goes down by 13 to 16 dB in windows of 10 to 60 ms, by less in longer ones, and not by
-    `floor_db`: every moment, in some bins, it is by chance well above its mean, and in part taken for a
-    signal. What comes nearer to the floor, a longer `smoothing_s` or a `strength` above 1, takes more of the
-    speech as well.
+    Steady noise goes down by 13 to 16 dB in windows of 10 to 60 ms with 75 % overlap, by less in longer
+    ones or with less overlap, and not by `floor_db`: every moment, in some bins, it is by chance well above
+    its mean, and in part taken for a signal. What comes nearer to the floor, a longer `smoothing_s` or a
+    `strength` above 1, takes more of the speech as well.
 
     Algorithm: MMSE log-spectral amplitude gain (Ephraim and Malah 1985) with a decision-directed
     signal-to-noise ratio (1984); noise by speech presence probability (Gerkmann and Hendriks 2012;
