@@ -522,6 +522,38 @@ def test_noise_file_of_another_samplerate_is_an_input_error(capsys: pytest.Captu
     assert capsys.readouterr().err == f"rtstft: {says}\n"
 
 
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("none.wav", "none.wav does not exist"),
+        (".", " is a folder, expected a sound file"),
+        ("empty.wav", "empty.wav is empty (0 bytes), expected a sound file"),
+        ("fx.py", "fx.py cannot be read as a sound file: Format not recognised."),
+        ("fx.raw", "fx.raw cannot be read as a sound file: it has no header"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("plugin", "name"),
+    [
+        ("convolve:path=", "Convolve"),
+        ("filter:kind=fir,path=", "Filter"),
+        ("denoise:noise_file=", "Denoise"),
+    ],
+)
+def test_sound_file_of_a_plugin_that_cannot_be_read_says_why(
+    plugin: str, name: str, file: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("empty.wav").touch()
+    Path("fx.raw").write_bytes(bytes(1000))
+    assert rtstft("process", "in.wav", "out.wav", "-p", f"{plugin}{file}", "--json") == 2
+    out, err = capsys.readouterr()
+    assert err.startswith(f"rtstft: {name}: ")
+    assert err.endswith(f"{says}\n")
+    problem = json.loads(out)["error"]
+    assert f"rtstft: {problem['plugin']}: {problem['message']}\n" == err
+    assert not Path("out.wav").exists()
+
+
 def test_setup_error_keeps_what_was_raised_and_travels() -> None:
     class Picky(Plugin):
         def prepare(self, _context: Context) -> None:

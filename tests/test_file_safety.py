@@ -508,6 +508,17 @@ def test_folder_is_no_sound_file(tmp_path: Path, dst: Path) -> None:
         run(tmp_path, dst, overwrite=True)
 
 
+def test_file_that_may_not_be_read_is_named(
+    tmp_path: Path, dst: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "secret.wav"
+    path.write_bytes(encoded(np.zeros(100)))
+    # Nothing is forbidden to the superuser, who may be running this.
+    monkeypatch.setattr(os, "access", lambda asked, mode: (asked, mode) != (path, os.R_OK))
+    with unchanged(tmp_path), pytest.raises(FileError, match=r"secret\.wav may not be read: see its perm"):
+        run(path, dst, overwrite=True)
+
+
 @pytest.mark.parametrize("container", ["WAV", "WAVEX", "AIFF", "AU", "W64", "RF64"])
 def test_cut_off_file_gives_what_is_there_and_says_so(tmp_path: Path, container: str) -> None:
     samples = np.random.default_rng(0).integers(-(2**15), 2**15, (LENGTH, 2), dtype=np.int16)

@@ -29,7 +29,7 @@ BUILD_ORDER = [
     ["windows", "latency"],
     ["reconstruction"],
     ["fftw"],
-    ["arrays"],
+    ["arrays", "readable"],
     ["analysis"],
     ["synthesis"],
     ["whole"],

@@ -184,10 +184,15 @@ def test_file_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     broken.write_text("no numbers")
     silent = tmp_path / "silent.wav"
     soundfile.write(silent, np.zeros(10), 48_000)
+    empty = tmp_path / "empty.csv"
+    empty.touch()
     for path, match in [
         ("", "no impulse response"),
         (str(silent), "^Convolve: .*silent.wav has nothing but zeros in it"),
-        (str(tmp_path / "none.wav"), "^Convolve: cannot read .*none.wav"),
+        (str(tmp_path / "none.wav"), "^Convolve: .*none.wav does not exist"),
+        (str(tmp_path / "none.npy"), "^Convolve: .*none.npy does not exist"),
+        (str(tmp_path), "^Convolve: .* is a folder, expected a sound file"),
+        (str(empty), r"^Convolve: .*empty.csv is empty \(0 bytes\), expected numbers"),
         (str(other), "44100 Hz, the signal at 48000 Hz"),
         (str(broken), "^Convolve: cannot read .*broken.npy"),
     ]:

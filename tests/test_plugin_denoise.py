@@ -284,7 +284,7 @@ def test_learning_silence_says_so_and_goes_on_following(action: Any) -> None:
         ((RATE, 2), RATE, "2 channels, expected 1"),
         ((RATE, 1), RATE, r"noise.wav' has nothing but digital silence in channel 1 of 1"),
         ((511, 1), RATE, "511 samples, expected a window of 512"),
-        (None, RATE, "cannot be read"),
+        (None, RATE, "noise.wav does not exist"),
     ],
 )
 def test_a_file_that_does_not_do(tmp_path: Path, shape: Any, rate: int, message: str) -> None:

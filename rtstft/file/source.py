@@ -17,6 +17,7 @@ from rtstft.errors import FileError
 from rtstft.file.pcm import engine_dtype
 from rtstft.file.sequential import sequential
 from rtstft.geometry import STFT
+from rtstft.readable import opening_sound
 from rtstft.types import ComplexArray, RealArray
 
 BLOCK = 16384  # samples: long enough to make every call's overhead small, short enough for the L2 cache
@@ -46,22 +47,11 @@ class Source:
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
-        import soundfile
-
         if path == "-" and sys.stdin is None:
             raise FileError("standard input is closed: name a file to read")
         self._path = path
-        self.name = "standard input" if path == "-" else str(path)
-        try:
-            if path == "-":
-                self._file = sequential(sys.stdin.fileno(), closefd=False)
-            else:
-                _check_readable(Path(path))
-                self._file = sequential(path)
-        except (soundfile.LibsndfileError, TypeError) as error:
-            # soundfile asks for a samplerate (TypeError) where a file has no header.
-            reason = getattr(error, "error_string", "it has no header")
-            raise FileError(f"{self.name} cannot be read as a sound file: {reason}") from error
+        with opening_sound(path) as self.name:
+            self._file = sequential(sys.stdin.fileno(), closefd=False) if path == "-" else sequential(path)
         self.samplerate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.format: str = self._file.format
@@ -166,16 +156,3 @@ def channel_mask(info: str) -> str | None:
 def _means_unknown(size: int) -> bool:
     """Whether a header's size is what programs write into a pipe, not knowing better."""
     return size >= 0xFFFFFF00 or 0x7FFFF000 <= size <= 0x7FFFFFFF
-
-
-def _check_readable(path: Path) -> None:
-    try:
-        found = path.exists()
-    except OSError as error:
-        raise FileError(f"{path}: {error.strerror}") from error
-    if not found:
-        raise FileError(f"{path} does not exist")
-    if path.is_dir():
-        raise FileError(f"{path} is a folder, expected a sound file")
-    if path.is_file() and path.stat().st_size == 0:
-        raise FileError(f"{path} is empty (0 bytes), expected a sound file")

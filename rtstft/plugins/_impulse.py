@@ -1,13 +1,14 @@
 """Impulse responses: taken from arrays and files, and how many of their taps a frame can hold."""
 
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rtstft.errors import AudioError, FileError
 from rtstft.geometry import STFT
+from rtstft.readable import check_readable, read_sound
 
 Taps: TypeAlias = NDArray[np.float64]
 
@@ -53,29 +54,26 @@ def load(path: str, samplerate: float) -> Taps:
 
 def _taps_in(path: str, samplerate: float) -> Taps:
     suffix = Path(path).suffix.lower()
-    try:
-        if suffix == ".npy":
-            return checked(np.load(path, allow_pickle=False))
-        if suffix in (".txt", ".csv"):
-            return checked(np.loadtxt(path, delimiter="," if suffix == ".csv" else None))
-        samples, found = _read_sound(path)
-    except (OSError, ValueError, RuntimeError) as error:
-        if isinstance(error, AudioError):
-            raise
-        raise FileError(f"cannot read an impulse response from {path}: {error}") from error
+    if suffix in (".npy", ".txt", ".csv"):
+        return checked(_read_numbers(path, suffix))
+    samples, found = read_sound(path)
     if found != samplerate:
         raise FileError(
-            f"{path} is at {found:g} Hz, the signal at {samplerate:g} Hz: convert it first, "
+            f"{path} is at {found} Hz, the signal at {samplerate:g} Hz: convert it first, "
             f"for example with sox {path} -r {samplerate:g} converted.wav"
         )
     return checked(samples)
 
 
-def _read_sound(path: str) -> tuple[Any, float]:
-    import soundfile
-
-    samples, samplerate = soundfile.read(path, dtype="float64", always_2d=True)
-    return samples, float(samplerate)
+def _read_numbers(path: str, suffix: str) -> ArrayLike:
+    check_readable(path, "numbers")
+    try:
+        if suffix == ".npy":
+            numbers: ArrayLike = np.load(path, allow_pickle=False)
+            return numbers
+        return np.loadtxt(path, delimiter="," if suffix == ".csv" else None)
+    except (OSError, ValueError) as error:
+        raise FileError(f"cannot read an impulse response from {path}: {error}") from error
 
 
 def exact_taps(stft: STFT) -> int:

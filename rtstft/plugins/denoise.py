@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from rtstft.errors import AudioError, FileError
+from rtstft.errors import AudioError
 from rtstft.params import Param
 from rtstft.plugin import Context, FrameInfo, Plugin
 from rtstft.plugins._lsa import LsaGain, share_of
 from rtstft.plugins._noise import NoiseAverage, NoiseTracker, silence
 from rtstft.plugins._power import LEAST, over_bins, power_of
 from rtstft.plugins._remarks import Remarks
+from rtstft.readable import read_sound
 from rtstft.types import ComplexArray, RealArray
 
 
@@ -119,12 +120,7 @@ class Denoise(Plugin):
 
 def _noise_in(path: str, context: Context) -> RealArray:
     """Mean power of the frames of a recording, but for digital silence, shape (its channels, bins)."""
-    import soundfile
-
-    try:
-        samples, samplerate = soundfile.read(path, always_2d=True)
-    except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        raise FileError(f"noise_file={path!r} cannot be read as a sound file: {error}") from error
+    samples, samplerate = read_sound(path)
     channels = samples.shape[1]
     if samplerate != context.samplerate:
         raise AudioError(
