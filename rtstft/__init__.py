@@ -21,6 +21,7 @@ from rtstft.errors import (
 from rtstft.geometry import STFT
 from rtstft.loading import plugin
 from rtstft.params import Param
+from rtstft.paths import PathParam
 from rtstft.plugin import Context, FrameInfo, Plugin
 from rtstft.processor import Processor
 
@@ -68,6 +69,7 @@ __all__ = [
     "MissingExtraError",
     "Param",
     "ParameterError",
+    "PathParam",
     "Plugin",
     "PluginError",
     "PluginWarning",

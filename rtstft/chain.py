@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence
 from contextlib import contextmanager
+from os import PathLike
 from typing import Any, Protocol, Self, overload
 from weakref import WeakSet
 
@@ -132,24 +133,24 @@ class Chain(MutableSequence[Callback]):
         """Lets `follower` know no more."""
         self._followers.discard(follower)
 
-    def to_dict(self) -> dict[str, Any]:
-        """What makes a chain like this one; its members are described by `Plugin.to_dict`.
+    def to_dict(self, folder: str | PathLike[str] | None = None) -> dict[str, Any]:
+        """What makes a chain like this one; its members are described by `Plugin.to_dict(folder)`.
 
         Raises:
             ParameterError: one of them is a plain function, or as `Plugin.to_dict`.
         """
-        return {"chain": [_described(member) for member in self]}
+        return {"chain": [_described(member, folder) for member in self]}
 
     @classmethod
-    def from_dict(cls, preset: Mapping[str, Any]) -> Self:
-        """The chain that `to_dict` described; errors as of `Plugin.from_dict`."""
+    def from_dict(cls, preset: Mapping[str, Any], folder: str | PathLike[str] = ".") -> Self:
+        """The chain that `to_dict` described; `folder` and errors as of `Plugin.from_dict`."""
         members = preset.get("chain") if isinstance(preset, Mapping) else None
         if not isinstance(members, list) or set(preset) != {"chain"}:
             raise ParameterError(f"preset {preset!r}, expected chain=, a list of plugins")
         made: list[Any] = [
-            cls.from_dict(member)
+            cls.from_dict(member, folder)
             if isinstance(member, Mapping) and "chain" in member
-            else Plugin.from_dict(member)
+            else Plugin.from_dict(member, folder)
             for member in members
         ]
         return cls(made)
@@ -206,10 +207,10 @@ class Chain(MutableSequence[Callback]):
             raise
 
 
-def _described(member: object) -> dict[str, Any]:
+def _described(member: object, folder: str | PathLike[str] | None) -> dict[str, Any]:
     if not isinstance(member, (Plugin, Chain)):
         raise ParameterError(f"{name_of(member)} is no Plugin: only plugins can be written down")
-    return member.to_dict()
+    return member.to_dict(folder)
 
 
 def _within(items: Iterable[object]) -> Iterator[Chain]:

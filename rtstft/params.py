@@ -22,8 +22,9 @@ class Param(Generic[T]):
     """A parameter of a Plugin; a class attribute whose default decides what it takes.
 
     A bool takes True and False, an int whole numbers, a float any real number, a string one of
-    `choices`, or any text without them. Reading the attribute of a plugin gives the last value set,
-    and, in the thread that runs `process`, the value of this frame, which never changes within it.
+    `choices`, or any text without them; for one that names a file there is `PathParam`. Reading the
+    attribute of a plugin gives the last value set, and, in the thread that runs `process`, the value of
+    this frame, which never changes within it.
 
     Args:
         default: the value to begin with.

@@ -3,6 +3,7 @@
 import importlib
 import sys
 import warnings
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import find_spec, spec_from_file_location
 from operator import attrgetter
@@ -74,6 +75,12 @@ def place_in_file(callback: object) -> str:
     """`file.py:name` of what `find` has found in a file, or of its instance; empty for anything else."""
     kind = callback if hasattr(callback, "__qualname__") else type(callback)
     return place_of(kind) if kind.__module__.startswith(_OURS) else ""
+
+
+def with_file(place: str, moved: Callable[[str], str]) -> str:
+    """`place`, whose Python file, if it names one, is as `moved` has it."""
+    file, _, name = place.rpartition(":")
+    return f"{moved(file)}:{name}" if file.endswith(".py") else place
 
 
 def file_of(place: str) -> Path | None:

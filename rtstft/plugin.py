@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
+from os import PathLike
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 import numpy as np
@@ -12,7 +14,8 @@ from rtstft.automation import Breakpoints
 from rtstft.errors import RAISED, CallbackError, ParameterError, RtstftError
 from rtstft.geometry import STFT
 from rtstft.params import Param, Values
-from rtstft.places import find, place_of
+from rtstft.paths import found_from, seen_from, with_paths
+from rtstft.places import find, place_of, with_file
 from rtstft.types import ComplexArray
 
 _RESERVED = ("mix", "bypass")
@@ -154,8 +157,12 @@ class Plugin:
             )
         self.parameter_values.automate(name, course)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, folder: str | PathLike[str] | None = None) -> dict[str, Any]:
         """What makes a plugin like this one: where its class is found, its parameters, its automation.
+
+        Args:
+            folder: what lies in or below it, of the class's file and of those that parameters name, is
+                named by its path from there; all else, and all of it without a folder, by the absolute path.
 
         Raises:
             CallbackError: its class stands within a function, where it cannot be found again.
@@ -168,7 +175,9 @@ class Plugin:
                 f"{kind.__name__} was given {', '.join(self.unwritten)}, which cannot be written down: only "
                 f"parameters can, {', '.join(self.params)}"
             )
-        found: dict[str, Any] = {"plugin": place_of(kind), "parameters": dict(self.parameter_values)}
+        moved = partial(seen_from, folder)
+        place, parameters = with_file(place_of(kind), moved), dict(self.parameter_values)
+        found: dict[str, Any] = {"plugin": place, "parameters": with_paths(parameters, self.params, moved)}
         automation = {}
         for name, curve in self.parameter_values.curves.items():
             if not isinstance(curve, Breakpoints):
@@ -177,11 +186,17 @@ class Plugin:
                     f"automate it with breakpoints"
                 )
             automation[name] = [list(point) for point in curve.points]
-        return {**found, "automation": automation} if automation else found
+        if automation:
+            found["automation"] = with_paths(automation, self.params, moved)
+        return found
 
     @classmethod
-    def from_dict(cls, preset: Mapping[str, Any]) -> Self:
+    def from_dict(cls, preset: Mapping[str, Any], folder: str | PathLike[str] = ".") -> Self:
         """The plugin that `to_dict` described.
+
+        Args:
+            preset: what `to_dict` gave.
+            folder: where relative paths in it start.
 
         Raises:
             CallbackError: its class is not found, cannot be made, or is not this one or derived from it.
@@ -194,12 +209,14 @@ class Plugin:
             isinstance(place, str) and isinstance(parameters, Mapping) and isinstance(automation, Mapping)
         ):
             raise ParameterError(f"preset {preset!r}, expected plugin=, parameters= and automation=")
+        moved = partial(found_from, folder)
+        place = with_file(place, moved)
         kind = find(place)
         if not (isinstance(kind, type) and issubclass(kind, cls)):
             raise CallbackError(f"{place!r} is {kind!r}, expected a class derived from {cls.__name__}")
         plugin: Self = made(kind, place)
-        plugin.set(**parameters)
-        for name, course in automation.items():
+        plugin.set(**with_paths(parameters, kind.params, moved))
+        for name, course in with_paths(automation, kind.params, moved).items():
             plugin.automate(name, course)
         return plugin
 

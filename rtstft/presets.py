@@ -1,14 +1,14 @@
 """Preset files: plugins and chains with their parameters, as JSON or TOML.
 
-A plugin in a Python file is named by a path from the preset's folder, so that both can move together;
-one that does not lie in or below that folder, by its absolute path.
+Files, those of plugins and those that parameters name, are named by a path from the preset's folder, so
+that all can move together; one that does not lie in or below that folder, by its absolute path.
 """
 
 import json
 import os
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from rtstft.plugin import Plugin
 def save_preset(path: str | PathLike[str], plugin: Plugin | Chain, *, overwrite: bool = False) -> None:
     """Writes a plugin or chain with its parameters, as JSON or TOML by the file's name.
 
-    A plugin whose Python file lies in or below the preset's folder is named by its path from there.
+    Files in or below the preset's folder are named by their paths from there: Python files of plugins, and
+    those that parameters name (`PathParam`).
 
     Raises:
         FileError: the name ends otherwise, it exists and `overwrite` is False, or it cannot be written.
@@ -31,10 +32,7 @@ def save_preset(path: str | PathLike[str], plugin: Plugin | Chain, *, overwrite:
     kind = _kind(path)
     if not isinstance(plugin, (Plugin, Chain)):
         raise ParameterError(f"{plugin!r} is no Plugin or Chain: only these have parameters to write down")
-    folder = path.parent.resolve()
-    preset = _placed(
-        plugin.to_dict(), lambda file: file.relative_to(folder) if folder in file.parents else file
-    )
+    preset = plugin.to_dict(path.parent)
     lines = _toml(preset) if kind == "TOML" else [json.dumps(preset, indent=2, ensure_ascii=False)]
     text = "".join(f"{line}\n" for line in lines)
     try:
@@ -61,7 +59,7 @@ def save_preset(path: str | PathLike[str], plugin: Plugin | Chain, *, overwrite:
 def load_preset(path: str | PathLike[str]) -> Plugin | Chain:
     """The plugin or chain of a preset file.
 
-    A relative path to a Python file in it starts at the preset's folder, wherever the program runs.
+    Relative paths in it start at the preset's folder, wherever the program runs.
 
     Raises:
         FileError: it cannot be read as JSON or TOML.
@@ -79,8 +77,8 @@ def load_preset(path: str | PathLike[str]) -> Plugin | Chain:
     if not isinstance(preset, dict):
         raise ParameterError(f"{path} holds {preset!r}, expected a table with plugin= or chain=")
     try:
-        found = _placed(preset, path.parent.resolve().joinpath)
-        return Chain.from_dict(found) if "chain" in found else Plugin.from_dict(found)
+        made: type[Chain] | type[Plugin] = Chain if "chain" in preset else Plugin
+        return made.from_dict(preset, path.parent.resolve())
     except RtstftError as error:
         error.add_note(f"in the preset {path}")
         raise
@@ -91,20 +89,6 @@ def _kind(path: Path) -> str:
     if kind not in (".json", ".toml"):
         raise FileError(f"{path}: expected a preset's name, which ends in .json or .toml")
     return kind[1:].upper()
-
-
-def _placed(preset: Any, moved: Callable[[Path], Path]) -> Any:
-    """`preset`, with the Python files that its plugins are in as `moved` has them."""
-    if not isinstance(preset, dict):
-        return preset
-    found = dict(preset)
-    if isinstance(preset.get("chain"), list):
-        found["chain"] = [_placed(member, moved) for member in preset["chain"]]
-    place = preset.get("plugin")
-    file, _, name = place.rpartition(":") if isinstance(place, str) else ("", "", "")
-    if file.endswith(".py"):
-        found["plugin"] = f"{moved(Path(file)).as_posix()}:{name}"
-    return found
 
 
 def _toml(preset: dict[str, Any], chain: str = "chain") -> Iterator[str]:

@@ -106,6 +106,7 @@ def test_table_names_every_plugin_and_parameter(
         assert set(entry.load().params) - {"mix", "bypass"} <= set(words)
     assert "-120 to 60 dB" in out
     assert "low, high, band, notch, fir" in out
+    assert 'path "" path file of the impulse response' in " ".join(words)
     assert "low_shelf, peak or high_shelf:Hz:dB[:Q], separated by commas" in out  # and not taken for markup
 
 
@@ -518,7 +519,7 @@ def test_plugin_that_cannot_be_prepared(
 def test_noise_file_of_another_samplerate_is_an_input_error(capsys: pytest.CaptureFixture[str]) -> None:
     soundfile.write("noise.wav", noise(44_100, 1, "float64"), 44_100)
     assert rtstft("process", "in.wav", "out.wav", "-p", "denoise:noise_file=noise.wav") == 2
-    says = "Denoise: noise_file='noise.wav' has 44100 Hz, expected 48000: resample it"
+    says = f"Denoise: noise_file='{Path('noise.wav').resolve()}' has 44100 Hz, expected 48000: resample it"
     assert capsys.readouterr().err == f"rtstft: {says}\n"
 
 

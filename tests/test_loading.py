@@ -88,8 +88,8 @@ def values(plugin: Any) -> dict[str, Any]:
             Eq,
             {"bands": "peak:100:3, peak:1000:-6", "curve": "50:-12,100:0", "mix": 0.5},
         ),
-        ("convolve:path=a=b,c=d.wav,gain_db=3", Convolve, {"path": "a=b,c=d.wav", "gain_db": 3.0}),
-        ("convolve:path=ir.json", Convolve, {"path": "ir.json"}),
+        ("convolve:path=/a=b,c=d.wav,gain_db=3", Convolve, {"path": "/a=b,c=d.wav", "gain_db": 3.0}),
+        ("convolve:path=ir.json", Convolve, {"path": str(Path("ir.json").absolute())}),
         ("convolve:path=", Convolve, {}),
     ],
 )

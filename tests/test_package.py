@@ -36,6 +36,7 @@ BUILD_ORDER = [
     ["geometry"],
     ["automation", "callbacks", "delay", "places", "returned"],
     ["params"],
+    ["paths"],
     ["plugin"],
     ["crossfade"],
     ["runner"],

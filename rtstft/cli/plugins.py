@@ -188,8 +188,9 @@ def _shown(value: Any) -> str:
 
 
 def _range(param: dict[str, Any]) -> str:
-    if param["type"] in ("choice", "bool", "str"):
-        return {"choice": ", ".join(param["choices"]), "bool": "true, false", "str": "text"}[param["type"]]
+    words = {"choice": ", ".join(param["choices"]), "bool": "true, false", "str": "text", "path": "path"}
+    if param["type"] in words:
+        return words[param["type"]]
     low, high = (None if param[end] is None else f"{param[end]:g}" for end in ("min", "max"))
     limits = f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}" if high else ""
     return f"{limits} {param['unit']}".strip()

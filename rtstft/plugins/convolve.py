@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from rtstft.errors import AudioError, GeometryError, StreamError
 from rtstft.geometry import STFT
 from rtstft.params import Param
+from rtstft.paths import PathParam
 from rtstft.plugin import Context, Plugin
 from rtstft.plugins import _impulse
 from rtstft.plugins._impulse import Taps
@@ -44,7 +45,7 @@ class Convolve(Plugin):
         params: the parameters.
     """
 
-    path = Param("", fixed=True, doc="file of the impulse response: sound, or numbers in .npy, .txt, .csv")
+    path = PathParam(fixed=True, doc="file of the impulse response: sound, or numbers in .npy, .txt, .csv")
     gain_db = Param(0.0, min=-120.0, max=60.0, fixed=True, doc="what to add to the level of the response")
     room_s = Param(0.0, min=0.0, unit="s", fixed=True, doc="length of responses to change to, if longer")
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from rtstft.errors import AudioError
 from rtstft.params import Param
+from rtstft.paths import PathParam
 from rtstft.plugin import Context, FrameInfo, Plugin
 from rtstft.plugins._lsa import LsaGain, share_of
 from rtstft.plugins._noise import NoiseAverage, NoiseTracker, silence
@@ -43,7 +44,7 @@ class Denoise(Plugin):
         doc="longer: calmer rest of the noise, softer onsets; at 32 ms, of other windows in proportion",
     )
     learn = Param(False, doc="take what is heard now for the noise, and hold it afterwards")
-    noise_file = Param("", fixed=True, doc="sound file of nothing but the noise; none: follow it")
+    noise_file = PathParam(fixed=True, doc="sound file of nothing but the noise; none: follow it")
 
     def prepare(self, context: Context) -> None:
         """Makes the estimators, and reads the noise from its file."""

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from rtstft.errors import AudioError, GeometryError, ParameterError
 from rtstft.params import Param
+from rtstft.paths import PathParam
 from rtstft.plugin import Context
 from rtstft.plugins import _impulse
 from rtstft.plugins._impulse import Taps
@@ -45,7 +46,7 @@ class Filter(Shaper):
     frequency_hz = Param(1000.0, min=1.0, max=200_000.0, doc="edge, or middle of the band")
     width_hz = Param(500.0, min=1.0, max=200_000.0, doc="of the band, from -3 dB to -3 dB")
     slope_db = Param(24.0, min=6.0, max=96.0, doc="steepness at each edge, in dB per octave")
-    path = Param("", fixed=True, doc="file of an impulse response: sound, or numbers in .npy, .txt, .csv")
+    path = PathParam(fixed=True, doc="file of an impulse response: sound, or numbers in .npy, .txt, .csv")
 
     def __init__(self, taps: ArrayLike | None = None, **params: Any) -> None:
         self._given = None if taps is None else _impulse.checked(taps)
