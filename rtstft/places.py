@@ -33,6 +33,9 @@ def ambiguous() -> dict[str, str]:
 def find(place: str) -> Any:
     """What `place` names; CallbackError if there is no such thing, or it cannot be imported."""
     where, colon, name = place.rpartition(":")
+    if not colon and place.endswith(".py"):
+        offered = _offered(_module(place, place), place)
+        raise CallbackError(f"callback {place!r}: expected {place}:NAME; it has {offered}")
     if not colon:
         return _registered(place)
     if not where or not name:
@@ -44,9 +47,8 @@ def find(place: str) -> Any:
     try:
         return attrgetter(name)(module)
     except AttributeError:
-        public = ", ".join(n for n, v in vars(module).items() if callable(v) and not n.startswith("_"))
         raise CallbackError(
-            f"callback {place!r}: {where} has no {name!r}; it has {public or 'nothing to call'}"
+            f"callback {place!r}: {where} has no {name!r}; it has {_offered(module, where)}"
         ) from None
 
 
@@ -79,8 +81,8 @@ def place_in_file(callback: object) -> str:
 
 def with_file(place: str, moved: Callable[[str], str]) -> str:
     """`place`, whose Python file, if it names one, is as `moved` has it."""
-    file, _, name = place.rpartition(":")
-    return f"{moved(file)}:{name}" if file.endswith(".py") else place
+    file = place.rpartition(":")[0] or place
+    return moved(file) + place[len(file) :] if file.endswith(".py") else place
 
 
 def file_of(place: str) -> Path | None:
@@ -138,6 +140,21 @@ def _registered(name: str) -> Any:
         raise CallbackError(
             f"plugin {name!r}: {entry.value} raised {type(error).__name__}: {error}"
         ) from error
+
+
+def _offered(module: ModuleType, where: str) -> str:
+    """Places of what there is to call in a module, but for what it has imported from elsewhere."""
+
+    def is_own(value: Any) -> bool:
+        home = value.__module__ if hasattr(value, "__qualname__") else module.__name__
+        return str(home).partition(".")[0] == module.__name__.partition(".")[0]
+
+    names = [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and (callable(value) or hasattr(value, "process")) and is_own(value)
+    ]
+    return ", ".join(f"{where}:{name}" for name in names) or "nothing to call"
 
 
 def _module(where: str, place: str) -> ModuleType:

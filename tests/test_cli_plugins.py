@@ -236,7 +236,9 @@ def test_one_plugin_as_json_is_as_in_the_list(words: list[str], capsys: pytest.C
     [
         ("gian", "there is no plugin 'gian'; there are blur, "),
         ("missing.py:Fx", "there is no file missing.py"),
-        ("fx.py:Nothing", "fx.py has no 'Nothing'; it has Add, Side"),
+        ("missing.py", "there is no file missing.py"),
+        ("fx.py", "expected fx.py:NAME; it has fx.py:Add, fx.py:Side, fx.py:Needy\n"),
+        ("fx.py:Nothing", "fx.py has no 'Nothing'; it has fx.py:Add, fx.py:Side"),
         ("fx.py:np.abs", "expected a class derived from rtstft.Plugin"),
         ("fx.py:Needy", "'fx.py:Needy' raised TypeError"),
     ],

@@ -131,8 +131,18 @@ ERRORS: dict[str, tuple[str, type[Exception], str]] = {
     "no name of a parameter": ("gain:=3", CallbackError, "expected gain:PARAMETER=VALUE"),
     "no text": ("", CallbackError, "no plugin ''"),
     "no file": ("nowhere/fx.py:Fx", CallbackError, "there is no file nowhere/fx.py"),
-    "no name": ("fx.py", CallbackError, r"file\.py:name"),
-    "no such name": ("fx.py:Gx", CallbackError, "fx.py has no 'Gx'; it has Fx, Needy, Plain, half"),
+    "no name": (
+        "fx.py",
+        CallbackError,
+        r"'fx\.py': expected fx\.py:NAME; it has fx\.py:Fx, fx\.py:Needy, fx\.py:Plain, fx\.py:half$",
+    ),
+    "no name but parameters": ("fx.py:level=3", CallbackError, "expected fx.py:NAME; it has fx.py:Fx, "),
+    "no name in a folder": ("./fx.py", CallbackError, r"expected \./fx\.py:NAME; it has \./fx\.py:Fx, "),
+    "no name and no file": ("nowhere.py", CallbackError, r"'nowhere\.py': there is no file nowhere\.py"),
+    "no name in a broken file": ("broken.py", CallbackError, "broken.py raised SyntaxError"),
+    "no name in an empty file": ("empty.py", CallbackError, "it has nothing to call"),
+    "no such name": ("fx.py:Gx", CallbackError, "fx.py has no 'Gx'; it has fx.py:Fx, fx.py:Needy, "),
+    "no such name in a package": ("package:Gx", CallbackError, "it has package:Fx, package:loud$"),
     "no such attribute": ("fx.py:Fx.more", CallbackError, "fx.py has no 'Fx.more'"),
     "no module": ("nowhere.fx:Fx", CallbackError, "ModuleNotFoundError"),
     "is a number": ("fx.py:number", CallbackError, "is 3, expected a function or a plugin"),
@@ -152,6 +162,13 @@ def test_spec_that_cannot_be_is_refused(name: str) -> None:
     spec, error, says = ERRORS[name]
     Path("broken.py").write_text("class Fx(:")
     Path("raises.py").write_text("1 / 0")
+    Path("empty.py").write_text("from math import sin\nfrom rtstft import Param, Plugin\n")
+    Path("package").mkdir()
+    Path("package/inner.py").write_text(FX)
+    Path("package/__init__.py").write_text(
+        "from functools import partial\nfrom package.inner import Fx\n"
+        "loud, hidden, _private = Fx(level=2), 3, Fx\n"
+    )
     with pytest.raises(error, match=says):
         load(spec)
 

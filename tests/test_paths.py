@@ -138,6 +138,9 @@ def test_preset_of_a_plugin_in_a_file_moves_with_all_of_it(folder: Path) -> None
     found: Any = load("moved/a.toml")
     assert found.file == f"{folder}/moved/a.wav"
     assert spec_of(found) == f"{folder}/moved/fx.py:Fx:file={folder}/moved/a.wav"
+    (folder / "moved" / "b.toml").write_text('plugin = "fx.py"\n')
+    with pytest.raises(CallbackError, match=r"moved/fx\.py:NAME; it has .*moved/fx\.py:Fx"):
+        load("moved/b.toml")
     (folder / "moved" / "fx.py").unlink()
     with pytest.raises(CallbackError, match=r"there is no file .*moved/fx\.py"):
         load("moved/a.toml")
