@@ -1,5 +1,6 @@
 """The command's plugins: listed, begun, run in their order, and given auxiliary inputs."""
 
+import itertools
 import json
 import pickle
 import subprocess
@@ -241,15 +242,85 @@ def test_one_plugin_as_json_is_as_in_the_list(words: list[str], capsys: pytest.C
         ("fx.py:Nothing", "fx.py has no 'Nothing'; it has fx.py:Add, fx.py:Side"),
         ("fx.py:np.abs", "expected a class derived from rtstft.Plugin"),
         ("fx.py:Needy", "'fx.py:Needy' raised TypeError"),
+        ("missing.toml", "missing.toml cannot be read: No such file"),
+        (
+            "broken.toml",
+            "Gain has no parameter 'level'; it has gain_db, mix, bypass (in the preset broken.toml)",
+        ),
     ],
 )
 def test_plugin_that_cannot_be_shown_is_one_line(
     name: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    Path("broken.toml").write_text('plugin = "gain"\nparameters.level = 3\n')
     assert rtstft("plugins", name) == 2
     out, err = capsys.readouterr()
     assert says in err
     assert (out, len(err.splitlines())) == ("", 1)
+
+
+@pytest.fixture
+def voice() -> Chain:
+    """Saved as voice.toml."""
+    add: Any = load("fx.py:Add:by=3")
+    add.automate("by", [(0, -60), (2.5, -30)])
+    row = Chain([Gain(gain_db=-6), Chain([add, Chain(), load("fx.py:Side")]), Gain()])
+    save_preset("voice.toml", row)
+    return row
+
+
+@pytest.mark.usefixtures("voice")
+def test_plugins_of_a_preset_are_shown_in_order(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    assert rtstft("plugins", "voice.toml") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    fx = Path("fx.py").resolve()
+    assert lines[0] == f"voice.toml gain, {fx}:Add, {fx}:Side, gain"
+    heads = [line for before, line in itertools.pairwise(lines) if not before]
+    assert [head.split()[0] for head in heads] == ["gain", f"{fx}:Add", f"{fx}:Side", "gain"]
+    assert heads[1] == f"{fx}:Add Adds to the first bin."
+    assert lines[3:5] == [
+        "parameter set to default values",
+        "gain_db -6 0 -120 to 60 dB what to add to the level",
+    ]
+    assert "by -60 at 0 s, -30 at 2.5 s 1" in lines
+    assert "text [/as] [it] is [/as] [it] is text" in lines
+    assert "--aux sidechain= auxiliary input" in lines
+    assert lines.count("gain_db 0 0 -120 to 60 dB what to add to the level") == 1
+    assert len([line for line in lines if line.startswith("bypass false false")]) == 4
+
+
+@pytest.mark.parametrize("words", [["voice.toml", "--json"], ["--json", "show", "voice.toml"]])
+def test_preset_as_json_has_what_it_sets(
+    words: list[str], voice: Chain, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert rtstft("plugins", *words) == 0
+    out, err = capsys.readouterr()
+    assert (len(out.splitlines()), err) == (1, "")
+    shown = json.loads(out)
+    assert (shown.keys(), shown["name"]) == ({"name", "plugins"}, "voice.toml")
+    inner: Any = voice[1]
+    expected: list[Any] = [voice[0], inner[0], inner[2], voice[2]]
+    assert len(shown["plugins"]) == len(expected)
+    for entry, plugin in zip(shown["plugins"], expected):
+        assert entry["name"] == plugin.to_dict()["plugin"]
+        assert entry["aux"] == list(plugin.aux)
+        for facts, (name, value) in zip(entry["parameters"], plugin.parameter_values, strict=True):
+            points = [[0.0, -60.0], [2.5, -30.0]] if name == "by" else []
+            assert facts == {**plugin.params[name].describe(), "value": value, "automation": points}
+
+
+def test_preset_of_one_plugin_or_none_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    save_preset("one.json", Gain(gain_db=3))
+    save_preset("none.json", Chain())
+    assert rtstft("plugins", "one.json") == 0
+    assert capsys.readouterr().out.split()[:2] == ["one.json", "gain"]
+    assert rtstft("plugins", "none.json") == 0
+    assert capsys.readouterr().out.split() == ["none.json", "no", "plugins"]
 
 
 def test_broken_plugins_of_others_are_listed_with_what_is_wrong(

@@ -1,25 +1,20 @@
-"""`rtstft plugins`: what there is, all about one, and a skeleton for more."""
+"""`rtstft plugins`: what there is, all about one or about a preset, and a skeleton for more."""
 
-import inspect
-import itertools
 import json
 import keyword
 import re
 import warnings
-from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 from typer.core import TyperGroup
 
+from rtstft.cli.described import facts_of, facts_of_preset, print_all, print_one, print_preset
 from rtstft.errors import CallbackError, FileError, PluginWarning
-from rtstft.loading import plugin
-from rtstft.places import ambiguous, place_in_file, registered
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from rtstft.loading import is_preset, plugin
+from rtstft.places import ambiguous, registered
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="As JSON, with all there is to know.")]
 
@@ -34,7 +29,8 @@ class _NamesToo(TyperGroup):
 
 verb = typer.Typer(
     cls=_NamesToo,
-    help="List the plugins, show one (rtstft plugins gain), or write the skeleton of a new one.",
+    help="List the plugins, show one (rtstft plugins gain) or what a preset holds (rtstft plugins "
+    "voice.toml), or write the skeleton of a new one.",
     add_completion=False,
 )
 
@@ -50,21 +46,26 @@ def plugins(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps(found))
     else:
-        _print_all(found)
+        print_all(found)
 
 
 @verb.command("show")
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Of a plugin; or file.py:Name, or package.module:Name.")],
+    name: Annotated[
+        str, typer.Argument(help="Of a plugin; file.py:Name, or package.module:Name; or a preset file.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Show all about one plugin; the word show may be left out."""
-    found = _described(name)
+    """Show all about one plugin, or what a preset holds; the word show may be left out."""
+    preset = is_preset(name)
+    found = facts_of_preset(name) if preset else facts_of(plugin(name), name)
     if as_json or context.obj:
         print(json.dumps(found))
+    elif preset:
+        print_preset(found)
     else:
-        _print_one(found)
+        print_one(found)
 
 
 @verb.command("new")
@@ -99,101 +100,10 @@ def _listed(name: str, doubt: str | None) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)
         try:
-            entry = _described(name)
+            entry = facts_of(plugin(name), name)
         except CallbackError as error:
             entry = {"name": name, "error": str(error)}
     return {**entry, "warning": doubt} if doubt else entry
-
-
-def _described(name: str) -> dict[str, Any]:
-    made = plugin(name)
-    kind = type(made)
-    return {
-        "name": name,
-        "class": place_in_file(kind) or f"{kind.__module__}:{kind.__qualname__}",
-        "summary": " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split()),
-        "doc": inspect.getdoc(kind) or "",
-        "aux": list(made.aux),
-        "parameters": [param.describe() for param in made.params.values()],
-    }
-
-
-def _print_all(found: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.padding import Padding
-    from rich.text import Text
-
-    console = Console()
-    for entry in found:
-        summary = entry.get("summary", entry.get("error", ""))
-        console.print(Text.assemble((entry["name"], "bold"), f"  {summary}"))
-        if "warning" in entry:
-            console.print(Text(f"    warning: {entry['warning']}"))
-        own = [param for param in entry.get("parameters", ()) if param["name"] not in ("mix", "bypass")]
-        rows = [(param["name"], _shown(param["default"]), _range(param), param["doc"]) for param in own]
-        console.print(Padding(_table(_aux_rows(entry.get("aux", ())), rows), (0, 0, 1, 4)))
-    console.print("Every plugin has mix, 0 to 1, and bypass, true or false.")
-
-
-def _print_one(entry: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console()
-    console.print(Text.assemble((entry["name"], "bold"), f"  {entry['class']}\n"))
-    for line in _reflowed(entry["doc"]):
-        console.print(Text(line))
-    rows = [
-        (param["name"], _shown(param["default"]), _range(param), _manner(param), param["doc"])
-        for param in entry["parameters"]
-    ]
-    console.print("")
-    heading = [("parameter", "default", "values")]
-    console.print(_table(heading, rows, _aux_rows(entry["aux"])))
-
-
-def _aux_rows(names: Iterable[str]) -> list[tuple[str, str, str]]:
-    return [(f"--aux {name}=", "", "auxiliary input") for name in names]
-
-
-def _table(*parts: Sequence[tuple[str, ...]]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table.grid(padding=(0, 2))
-    for row in itertools.chain(*parts):
-        table.add_row(*map(Text, row))
-    return table
-
-
-def _reflowed(doc: str) -> list[str]:
-    """Lines of a docstring, each as long as its paragraph; what is indented, lists and headings stay."""
-    lines = [""]
-    for line in doc.splitlines():
-        goes_on = line and lines[-1] and not lines[-1].startswith(" ") and not lines[-1].endswith(":")
-        if goes_on and not re.match(r"\s|[-*>#|]|[A-Z]\w*( \w+)?:(\s|$)", line):
-            lines[-1] += f" {line}"
-        else:
-            lines.append(line)
-    return lines[1:]
-
-
-def _manner(param: dict[str, Any]) -> str:
-    """How it takes another value."""
-    return "fixed" if param["fixed"] else f"smoothed {param['smooth_s']:g} s" if param["smooth_s"] else ""
-
-
-def _shown(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).lower() if value != "" else '""'
-
-
-def _range(param: dict[str, Any]) -> str:
-    words = {"choice": ", ".join(param["choices"]), "bool": "true, false", "str": "text", "path": "path"}
-    if param["type"] in words:
-        return words[param["type"]]
-    low, high = (None if param[end] is None else f"{param[end]:g}" for end in ("min", "max"))
-    limits = f"{low} to {high}" if low and high else f"from {low}" if low else f"up to {high}" if high else ""
-    return f"{limits} {param['unit']}".strip()
 
 
 _PLUGIN = '''"""KIND: a spectral effect for rtstft."""
