@@ -192,7 +192,7 @@ class Chain(MutableSequence[Callback]):
 
     def _become(self, items: list[Callback]) -> None:
         _check(items)
-        if self in _within(items):
+        if self in within(items):
             raise ParameterError("a chain stands in itself, expected another chain")
         before, self._items = self._items, items
         told: list[Follower] = []
@@ -213,11 +213,12 @@ def _described(member: object, folder: str | PathLike[str] | None) -> dict[str, 
     return member.to_dict(folder)
 
 
-def _within(items: Iterable[object]) -> Iterator[Chain]:
+def within(items: Iterable[object]) -> Iterator[Chain]:
+    """The chains among `items`, and those in them."""
     for item in items:
         if isinstance(item, Chain):
             yield item
-            yield from _within(list(item))
+            yield from within(list(item))
 
 
 def _check(items: Iterable[object]) -> None:

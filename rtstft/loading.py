@@ -10,13 +10,17 @@ voice.toml                       a preset
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 from rtstft.chain import Chain
 from rtstft.errors import CallbackError, ParameterError
-from rtstft.places import file_of, find, place_of
+from rtstft.places import file_of, find, place_in_file, place_of, with_file
 from rtstft.plugin import Callback, Plugin, made
+
+_loaded: "dict[int, tuple[ref[Any], str]]" = {}  # by identity, for not all callbacks have a hash
 
 
 def plugin(name: str, /, **params: Any) -> Plugin:
@@ -53,6 +57,14 @@ def load(spec: str) -> Callback | Chain:
         ParameterError: a parameter that it does not have or take.
         FileError: a preset that cannot be read.
     """
+    loaded = _load(spec)
+    file = source_of(spec)
+    if file is not None:
+        _remember(loaded, spec, file)
+    return loaded
+
+
+def _load(spec: str) -> Callback | Chain:
     if is_preset(spec):
         from rtstft.presets import load_preset  # here, as few programs have presets
 
@@ -126,6 +138,22 @@ def is_preset(spec: str) -> bool:
 def source_of(spec: str) -> Path | None:
     """The file that `spec` comes from: of Python, or a preset; None for what is installed."""
     return Path(spec).resolve() if is_preset(spec) else file_of(split(spec)[0])
+
+
+def origin_of(callback: Any) -> tuple[str, set[Path]]:
+    """What `load` makes a callback like this one of, and the files that it comes from; "" if from none."""
+    _, spec = _loaded.get(id(callback), (None, ""))
+    place = place_in_file(callback)
+    return spec or place, {file for found in (spec, place) if found and (file := source_of(found))}
+
+
+def _remember(callback: Any, spec: str, file: Path) -> None:
+    """Has `origin_of` know, as long as `callback` exists, that it was loaded from `file`."""
+    # Without parameters: whoever loads it anew has those of the old one, which may be others by now.
+    origin = str(file) if is_preset(spec) else with_file(split(spec)[0], lambda _: str(file))
+    key, forget = id(callback), _loaded.pop  # which is still there when Python ends
+    with suppress(TypeError):  # few have no weak references: they are known by their class alone
+        _loaded[key] = ref(callback, lambda _: forget(key, None)), origin
 
 
 def split(spec: str) -> tuple[str, str]:

@@ -76,7 +76,8 @@ def place_of(kind: Any) -> str:
 def place_in_file(callback: object) -> str:
     """`file.py:name` of what `find` has found in a file, or of its instance; empty for anything else."""
     kind = callback if hasattr(callback, "__qualname__") else type(callback)
-    return place_of(kind) if kind.__module__.startswith(_OURS) else ""
+    module = str(kind.__module__)  # None of some built-in methods
+    return f"{_file_of(module)}:{kind.__qualname__}" if module.startswith(_OURS) else ""
 
 
 def with_file(place: str, moved: Callable[[str], str]) -> str:
@@ -195,7 +196,7 @@ class _FileModules:
         """Where the module is; None for any other's."""
         if not fullname.startswith(_OURS):
             return None
-        path = bytes.fromhex(fullname.rpartition("_")[2]).decode()
+        path = _file_of(fullname)
         return spec_from_file_location(fullname, path, loader=_Anew(fullname, path))
 
 
@@ -211,6 +212,10 @@ class _Anew(SourceFileLoader):
 def _name_of(path: Path) -> str:
     # A name of its own: a file called numpy.py must not become numpy.
     return f"{_OURS}{path.stem.partition('.')[0]}_{str(path).encode().hex()}"
+
+
+def _file_of(module: str) -> str:
+    return bytes.fromhex(module.rpartition("_")[2]).decode()
 
 
 sys.meta_path.append(_FileModules())

@@ -235,6 +235,11 @@ def test_missing_portaudio_is_explained(monkeypatch: pytest.MonkeyPatch, capsys:
         (["--callback", "nothing.py:f"], "there is no file nothing.py"),
         (["--source", "nothing.wav"], "nothing.wav does not exist"),
         (["--headroom-ms", "-1"], "headroom_s=-0.001"),
+        (
+            ["--watch", "--callback", "gain"],
+            "no --plugin comes from a file, such as file.py:Name",
+        ),
+        (["--watch"], "--watch, but no --plugin comes from a file"),
         (["--on-overload", "louder"], "louder"),
     ],
 )

@@ -16,7 +16,7 @@ import rtstft
 from rtstft import (
     STFT,
     AudioError,
-    CallbackError,
+    Chain,
     MissingExtraError,
     Param,
     ParameterError,
@@ -219,9 +219,132 @@ def test_preset_is_reloaded(playing: Callable[..., Player], tmp_path: Path) -> N
     assert np.allclose(player.play(40), 0.1, atol=1e-5)
 
 
-def test_watching_needs_a_file() -> None:
-    with pytest.raises(CallbackError, match=r"watch=True.*comes from a file"):
-        Stream("gain", GEOMETRY, samplerate=RATE, watch=True, duplex=FakeDuplex(blocksize=BLOCK))
+def row_of(player: Player) -> list[str]:
+    return [row["callback"] for row in player.stream.parameters]
+
+
+@pytest.mark.parametrize("change", ["append", "insert", "replace", "object"])
+def test_what_comes_later_is_watched_too(change: str, playing: Callable[..., Player], tmp_path: Path) -> None:
+    (tmp_path / "first").mkdir()
+    (tmp_path / "later").mkdir()
+    first, later = written(tmp_path / "first" / "fx.py"), written(tmp_path / "later" / "fx.py")
+    player = playing(f"{first}:Fx")
+    player.play(20)
+    stream, level = player.stream, 0.5 * 0.5
+    if change == "append":
+        stream.append(f"{later}:Fx:other=0.75")
+    elif change == "insert":
+        stream.insert(0, f"{later}:Fx:other=0.75")
+    elif change == "object":
+        stream.append(rtstft.plugin(f"{later}:Fx", other=0.75))
+    else:
+        stream.replace(0, f"{later}:Fx:other=0.75")
+        level = 0.5
+    assert np.allclose(player.play(40), level, atol=1e-5)
+    written(later, level=0.125)
+    player.until("is new")
+    assert np.allclose(player.play(40), level / 4, atol=1e-5)
+    place = 1 if change in ("append", "object") else 0
+    assert stream.parameters[place]["parameters"]["other"] == 0.75
+    if change != "replace":  # the folder of the first is watched as before
+        written(first, level=1)
+        player.until("is new")
+        assert np.allclose(player.play(40), 0.125, atol=1e-5)
+
+
+def test_row_that_was_empty_is_watched(playing: Callable[..., Player], tmp_path: Path) -> None:
+    player = playing()
+    player.stream.append("gain")
+    path = tmp_path / "voice.toml"
+    path.write_text('plugin = "gain"\nparameters.gain_db = -6.0\n')
+    player.stream.append(str(path))
+    player.play(40)
+    path.write_text('[[chain]]\nplugin = "gain"\nparameters.gain_db = -20.0\n')
+    player.until("voice.toml was saved: voice.toml is new")
+    assert np.allclose(player.play(40), 0.1, atol=1e-5)
+
+
+def test_chain_of_ones_own_is_watched_with_those_in_it(tmp_path: Path) -> None:
+    path, fake = written(tmp_path / "fx.py"), FakeDuplex(blocksize=BLOCK)
+    inner = Chain()
+    chain = Chain([inner])
+    with Stream(chain, GEOMETRY, samplerate=RATE, headroom_s=0.01, watch=True, duplex=fake) as stream:
+        player = Player(stream, fake)
+        chain.append(Chain([rtstft.plugin("gain", gain_db=-20)]))
+        inner.append(rtstft.plugin(f"{path}:Fx"))
+        assert np.allclose(player.play(40), 0.05, atol=1e-5)
+        written(path, level=0.25)
+        player.until("is new")
+        assert np.allclose(player.play(40), 0.025, atol=1e-5)
+        followers = [*chain._followers, *inner._followers]
+        assert len(followers) == 4
+    assert not [*chain._followers, *inner._followers]
+
+
+def test_what_comes_back_when_another_failed_is_still_watched(
+    playing: Callable[..., Player], tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir()
+    path, other = written(tmp_path / "fx.py"), written(tmp_path / "other" / "fx.py", process="1 / 0")
+    player = playing(f"{path}:Fx")
+    player.play(20)
+    player.stream.replace(0, f"{other}:Fx")
+    player.until("was not taken in")
+    assert np.allclose(player.play(40), 0.5, atol=1e-5)
+    written(path, level=0.25)
+    player.until("is new")
+    assert np.allclose(player.play(40), 0.25, atol=1e-5)
+
+
+@pytest.mark.parametrize("chain", [False, True])
+def test_plugin_of_a_preset_is_watched_as_the_preset_is(
+    chain: bool, playing: Callable[..., Player], tmp_path: Path
+) -> None:
+    path, preset = written(tmp_path / "fx.py"), tmp_path / "voice.toml"
+    text = ("[[chain]]\n" if chain else "") + 'plugin = "fx.py:Fx"\nparameters.level = {level}\n'
+    preset.write_text(text.format(level=0.25))
+    player = playing(str(preset))
+    player.play(20)
+    player.stream.set(other=0.75)
+    written(path, process="frame *= 0.5")
+    player.until("fx.py was saved: ")
+    assert np.allclose(player.play(40), 0.125, atol=1e-5)
+    assert player.stream.parameters[0]["parameters"]["other"] == 0.75
+    preset.write_text(text.format(level=1.5))
+    player.until("voice.toml was saved: voice.toml is new")
+    assert np.allclose(player.play(40), 0.75, atol=1e-5)
+    assert player.stream.parameters[0]["parameters"]["other"] == 1
+
+
+def test_made_in_a_file_is_made_again_as_it_was_named(playing: Callable[..., Player], tmp_path: Path) -> None:
+    path, other = tmp_path / "made.py", written(tmp_path / "fx.py")
+    text = "def times(level):\n    def fx(frame):\n        frame *= level\n    return fx\n\nfx = times({})\n"
+    path.write_text(text.format(0.5))
+    player = playing(f"{path}:fx", f"{other}:Fx")
+    player.play(20)
+    written(other, level=1)
+    player.until("is new")
+    path.write_text(text.format(0.125))
+    player.until("made.py was saved: made.py:fx is new")
+    assert np.allclose(player.play(40), 0.125, atol=1e-5)
+
+
+def test_isolated_stream_watches_what_comes_later(tmp_path: Path) -> None:
+    path, preset = written(tmp_path / "fx.py"), tmp_path / "voice.toml"
+    preset.write_text('plugin = "gain"\n')
+    with Stream([], GEOMETRY, samplerate=RATE, isolate=True, watch=True, duplex=Sent()) as stream:
+        stream.append(f"{path}:Fx")
+        stream.append(rtstft.plugin(f"{path}:Fx"))
+        stream.insert(0, str(preset))
+        for file, count in [(path, 2), (preset, 1)]:
+            file.write_text(file.read_text() + "\n")
+            news: list[str] = []
+            for _ in range(2_000):
+                stream.wait(0.01)
+                news = [event.text for event in stream.events if event.text.startswith(f"{file.name} was ")]
+                if len(news) == count:
+                    break
+            assert ["is new" in text for text in news] == [True] * count
 
 
 def test_missing_watchfiles_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -12,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rtstft
-from rtstft import CallbackError, Chain, Param, ParameterError, Plugin, PluginWarning, save_preset
-from rtstft.loading import is_preset, load, load_all, source_of, spec_of, split
+from rtstft import CallbackError, Chain, Param, ParameterError, Plugin, PluginWarning, loading, save_preset
+from rtstft.loading import is_preset, load, load_all, origin_of, source_of, spec_of, split
 from rtstft.places import ambiguous, registered
 from rtstft.plugins.convolve import Convolve
 from rtstft.plugins.eq import Eq
@@ -324,6 +325,49 @@ def test_source_is_the_file_of_a_spec(fx: Path) -> None:
     assert source_of("voice.TOML") == fx.parent / "voice.TOML"
     for spec in ("gain", "gain:gain_db=3", "fx:Fx", "convolve:path=ir.json"):
         assert source_of(spec) is None
+
+
+def test_origin_is_where_a_callback_comes_from(fx: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fx.parent / "made.py").write_text(
+        "def times(level):\n    def fx(frame):\n        frame *= level\n    return fx\n\n"
+        "class Inner:\n    made, __slots__ = times(2), ()\n    def process(self, frame):\n        pass\n"
+        "class Alike(Inner):\n    def __eq__(self, other):\n        return True\n"
+        "one, other = Alike(), Alike()\n"
+    )
+    made = fx.with_name("made.py")
+    save_preset("voice.toml", rtstft.plugin("fx.py:Fx"))
+    save_preset("row.json", Chain([Gain()]))
+    specs = ["fx.py:Fx:level=1", "fx.py:half", "voice.toml", "row.json"]
+    specs += [f"made.py:{name}" for name in ("Inner.made", "Inner", "one", "other")]
+    loaded: dict[str, Any] = {spec: load(spec) for spec in specs}
+    loaded["by name"] = rtstft.plugin("fx.py:Fx")
+    loaded["unpickled"] = pickle.loads(pickle.dumps(loaded["fx.py:Fx:level=1"]))
+    monkeypatch.chdir("/")
+    found = {spec: origin_of(callback) for spec, callback in loaded.items()}
+    assert found == {
+        "fx.py:Fx:level=1": (f"{fx}:Fx", {fx}),
+        "fx.py:half": (f"{fx}:half", {fx}),
+        "made.py:Inner.made": (f"{made}:Inner.made", {made}),
+        "made.py:Inner": (f"{made}:Inner", {made}),
+        "made.py:one": (f"{made}:one", {made}),
+        "made.py:other": (f"{made}:other", {made}),
+        "voice.toml": (str(fx.with_name("voice.toml")), {fx, fx.with_name("voice.toml")}),
+        "row.json": (str(fx.with_name("row.json")), {fx.with_name("row.json")}),
+        "by name": (f"{fx}:Fx", {fx}),
+        "unpickled": (f"{fx}:Fx", {fx}),
+    }
+    nowhere: list[Any] = [Gain(), load("gain"), load("math:sin"), Chain(), lambda frame: frame, [].append]
+    for callback in nowhere:
+        assert origin_of(callback) == ("", set())
+
+
+def test_origin_is_known_no_longer_than_the_callback_exists(fx: Path) -> None:
+    callback = load(f"{fx}:Fx")
+    gone = weakref.ref(callback)
+    known = len(loading._loaded)
+    del callback
+    assert gone() is None
+    assert len(loading._loaded) == known - 1
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,11 @@ import typer
 from rtstft.cli import live_options, options
 from rtstft.cli.grouped import grouped
 from rtstft.cli.reporting import problems_as_json
-from rtstft.errors import StreamError
+from rtstft.errors import CallbackError, StreamError
 from rtstft.live import Stream, portaudio
 from rtstft.live.engine import OnError, OnOverload
 from rtstft.live.stats import Stats
+from rtstft.loading import source_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,6 +75,8 @@ def live(
     with problems_as_json(as_json=as_json):
         if not (yes or source or no_output):
             _refuse_feedback(device.pair)
+        if watch and not any(map(source_of, plugin or [])):
+            raise CallbackError("--watch, but no --plugin comes from a file, such as file.py:Name")
         given = options.parse_aux(aux)
         inputs = {name: int(spec) if spec.isdecimal() else spec for name, spec in given.items()}
         stream = Stream(

@@ -19,7 +19,7 @@ from rtstft.live.settings import StreamSettings
 from rtstft.live.source import AuxSources
 from rtstft.live.stats import Latency, Stats
 from rtstft.live.watch import Watcher
-from rtstft.loading import load, specs_of
+from rtstft.loading import load
 
 _TICK_S = 0.005
 _RETRY_S = 0.25
@@ -82,7 +82,7 @@ class LocalStream:
         self._sessions = Sessions(duplex, self._engine, settings, aux, self._monitor.tap, self._events)
         try:
             if settings.watch:
-                self._watcher = Watcher(specs_of(settings.callbacks), chain, self._events)
+                self._watcher = Watcher(chain, self._events)
             self._sessions.begin(settings.fade_in_s)
         except BaseException:
             self._sessions.close()

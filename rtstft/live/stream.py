@@ -72,10 +72,11 @@ class Stream:
         aux: auxiliary inputs by name: a number of further channels of the device's input (in this order,
             behind those of the signal), a sound file or array to play, once, from the start on, or
             a `rtstft.live.Feed` that another stream or thread fills (not with `isolate`).
-        watch: when a file that callbacks were named by is saved, put them in anew, crossfaded and at the
-            same latency, with the parameters that were set; what does not work is an event, and the old
-            one goes on. Steer it by `set`: an instance of yours does not play any more once its file was
-            saved. What `append`, `insert` and `replace` bring later is not watched. Needs the extra `watch`.
+        watch: when a file that a callback comes from is saved, of Python or a preset, put it in anew,
+            crossfaded and at the same latency, with the parameters that were set; what does not work is
+            an event, and the old one goes on. Callbacks that come later are watched as those that were
+            there from the start. Steer it by `set`: an instance of yours does not play any more once its
+            file was saved. Needs the extra `watch`.
         duplex: another device than the system's, such as a `rtstft.live.FakeDuplex`.
 
     Raises:

@@ -1,42 +1,38 @@
 """Watcher: puts plugins into a running stream anew when their files are saved."""
 
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from rtstft.chain import Chain
-from rtstft.errors import RAISED, CallbackError, MissingExtraError, ParameterError
+from rtstft.chain import Chain, within
+from rtstft.errors import RAISED, MissingExtraError, ParameterError
 from rtstft.live.events import EventLog
-from rtstft.loading import is_preset, load, source_of, split
-from rtstft.places import place_in_file
-from rtstft.plugin import Plugin
+from rtstft.loading import load, origin_of
+from rtstft.plugin import Callback, Plugin
 
 _DEBOUNCE_MS = 100
-_KEPT = 8  # saves while the stream stands still, after which its last sound would be forgotten
+_START_S = 2.0
 _JOIN_S = 1.0
 
 
 class Watcher:
-    """Watches the files that callbacks come from, in a thread of its own, until it is closed.
+    """Watches the files that the members of a chain come from, whenever they came, until it is closed.
 
     When one is saved, what comes from it is made anew and takes the old one's place in the chain,
     with the parameters that were set and that it still has. Where that fails, the old one stays, and an
     event says why.
 
-    What a file imports, and what a preset names, is not watched.
+    Files are those of Python and presets; what a file imports is not watched. Each folder has a thread.
 
     Args:
-        specs: what the chain was made of, in its order; those from files are watched.
-        chain: made of them.
+        chain: with the chains within it.
         events: where to report.
 
     Raises:
-        CallbackError: none of the specs names a file.
         MissingExtraError: watchfiles is not installed.
     """
 
-    def __init__(self, specs: Iterable[object], chain: Chain, events: EventLog) -> None:
+    def __init__(self, chain: Chain, events: EventLog) -> None:
         try:
             import watchfiles
         except ImportError as error:
@@ -44,35 +40,47 @@ class Watcher:
         self._watchfiles = watchfiles
         self._chain = chain
         self._events = events
-        # Of each, the newest first: the chain goes back to the one last heard if the newest fails at once.
-        self._watched: list[tuple[Path, str, list[Any]]] = [
-            (file, spec, [callback])
-            for given, callback in zip(specs, chain)
-            # Without parameters: the new one takes those of the old one that it still has.
-            if (spec := split(given)[0] if isinstance(given, str) else place_in_file(callback))
-            and (file := source_of(spec)) is not None
-        ]
-        if not self._watched:
-            raise CallbackError(
-                f"watch=True (--watch), but none of {list(chain)} comes from a file, such as 'file.py:Name'"
-            )
+        self._files: set[Path] = set()  # never fewer: what has failed makes room for what stood there before
+        self._threads: dict[Path, threading.Thread] = {}
+        self._growing = threading.Lock()
         self._stopping = threading.Event()
-        self._watching = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="rtstft watcher", daemon=True)
-        self._thread.start()
-        self._watching.wait(2.0)
+        self.changed()
+
+    def changed(self) -> None:
+        """Follows the chain: watches the files of its members, from now on."""
+        with self._growing:
+            for chain in self._chains():
+                chain.follow(self)
+            self._files.update(*(files for _, _, _, files in self._members()))
+            for folder in {file.parent for file in self._files} - self._threads.keys():
+                ready = threading.Event()
+                thread = threading.Thread(
+                    target=self._watch, args=(folder, ready), name="rtstft watcher", daemon=True
+                )
+                self._threads[folder] = thread
+                thread.start()
+                ready.wait(_START_S)
 
     def close(self) -> None:
         """Stops watching."""
         self._stopping.set()
-        self._thread.join(_JOIN_S)  # it may be importing what does not come to an end
+        for chain in self._chains():
+            chain.unfollow(self)
+        for thread in self._threads.values():
+            thread.join(_JOIN_S)  # it may be importing what does not come to an end
 
-    def _watch(self) -> None:
-        files = {file for file, *_ in self._watched}
-        # Folders, for editors put another file in the place of the old one.
+    def _chains(self) -> list[Chain]:
+        return [self._chain, *within(self._chain)]
+
+    def _members(self) -> list[tuple[Chain, Callback, str, set[Path]]]:
+        """Of all chains: the chain, the member, what to load it of, and the files that it comes from."""
+        return [(chain, member, *origin_of(member)) for chain in self._chains() for member in chain]
+
+    def _watch(self, folder: Path, ready: threading.Event) -> None:
+        # The folder, for editors put another file in the place of the old one.
         changes = self._watchfiles.watch(
-            *{file.parent for file in files},
-            watch_filter=lambda _, path: Path(path) in files,
+            folder,
+            watch_filter=lambda _, path: Path(path) in self._files,
             debounce=_DEBOUNCE_MS,
             stop_event=self._stopping,
             rust_timeout=_DEBOUNCE_MS,
@@ -82,39 +90,36 @@ class Watcher:
         )
         try:
             for change in changes:
-                self._watching.set()
+                ready.set()
                 for file in {Path(path) for _, path in change}:
                     if file.is_file():  # as it is not while an editor exchanges it
                         self._renew(file)
         except RAISED as error:  # the system has no more watches to give, for instance
-            self._events.add(f"files are not watched any more: {error}")
-            self._watching.set()
+            self._events.add(f"files in {folder} are not watched any more: {error}")
+            ready.set()
 
     def _renew(self, file: Path) -> None:
-        for of, spec, versions in self._watched:
-            if of != file:
+        for chain, old, spec, files in self._members():
+            if file not in files:
                 continue
-            old = next((one for one in versions if any(one is item for item in self._chain)), None)
-            if old is None:  # it was taken out
-                continue
+            name = Path(spec).name
             try:
                 new = load(spec)
-                refused = _take_over(old, new, spec)
-                exchanged = self._chain.exchange(old, new)
+                refused = _take_over(old, new) if file.suffix == ".py" else []  # a preset says all itself
+                exchanged = chain.exchange(old, new)
             except RAISED as error:
-                self._events.add(f"{file.name} was saved, but the old {spec} stays: {error}", error)
+                self._events.add(f"{file.name} was saved, but the old {name} stays: {error}", error)
             else:
                 if exchanged:
-                    versions[:] = [new, *versions][:_KEPT]
                     self._events.add(
-                        "; not taken over: ".join([f"{file.name} was saved: {spec} is new", *refused])
+                        "; not taken over: ".join([f"{file.name} was saved: {name} is new", *refused])
                     )
 
 
-def _take_over(old: Any, new: Any, spec: str) -> list[str]:
+def _take_over(old: Any, new: Any) -> list[str]:
     """Sets `new` to those parameters of `old` that were set and that it still has; says which it refuses."""
     refused: list[str] = []
-    if isinstance(old, Plugin) and isinstance(new, Plugin) and not is_preset(spec):
+    if isinstance(old, Plugin) and isinstance(new, Plugin):
         for name, value in old.parameter_values:
             if name in new.params and value != old.params[name].default:
                 try:
