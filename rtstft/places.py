@@ -127,7 +127,7 @@ def _rivals(name: str, entries: "list[EntryPoint]") -> str:
 def _registered(name: str) -> Any:
     offers = _offers()
     if name not in offers:
-        known = ", ".join(offers) or "none"
+        known = ", ".join(offers) or "none, as rtstft itself is not installed: install it with pip"
         raise CallbackError(
             f"there is no plugin {name!r}; there are {known} (what is not registered is named by its place: "
             f"file.py:name or package.module:name)"

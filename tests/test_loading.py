@@ -246,6 +246,12 @@ def test_plugin_of_another_distribution_is_found(distribution: Callable[[str], N
         load("zab")
 
 
+def test_error_says_when_rtstft_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [])  # noqa: ARG005
+    with pytest.raises(CallbackError, match="there are none, as rtstft itself is not installed"):
+        rtstft.plugin("gain")
+
+
 def test_of_two_of_one_name_ours_wins_and_both_are_named(distribution: Callable[[str], None]) -> None:
     distribution("gain = other_fx:Fx\nzap = other_fx:Fx")
     says = (
