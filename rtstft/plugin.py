@@ -13,10 +13,11 @@ import numpy as np
 from rtstft.automation import Breakpoints
 from rtstft.errors import RAISED, CallbackError, ParameterError, RtstftError
 from rtstft.geometry import STFT
-from rtstft.params import Param, Values
+from rtstft.params import Param
 from rtstft.paths import found_from, seen_from, with_paths
 from rtstft.places import find, place_of, with_file
 from rtstft.types import ComplexArray
+from rtstft.values import Values
 
 _RESERVED = ("mix", "bypass")
 
