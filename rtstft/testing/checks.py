@@ -1,93 +1,73 @@
-"""The checks that a plugin has to pass in a rig: each raises AssertionError with what does not hold."""
-
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
+"""The checks that a plugin has to pass in every rig: each raises AssertionError with what does not hold."""
 
 import numpy as np
 
-from rtstft.errors import PluginError, RtstftError
-from rtstft.fftw import zeros
-from rtstft.params import Param
+from rtstft.errors import PluginError
 from rtstft.plugin import Plugin
-from rtstft.processor import Processor
-from rtstft.returned import store
-from rtstft.testing.rig import FRAMES, RATE, Rig, through
-from rtstft.types import ComplexArray, RealArray
+from rtstft.testing.bench import Bench, assert_same
+from rtstft.testing.rig import FRAMES
+from rtstft.types import RealArray
 
 _LATE_FRAMES = 8  # to which a wrong lookahead is found
+_CHANGED = 1e-3  # of the largest sample: what is more than rounding
 _SAME, _OTHER = 0.9, 0.5  # correlation of what is the same signal, and of what is not
 
 
-def check_signals(rig: Rig, fresh: Callable[..., Plugin]) -> None:
-    """Signals that break arithmetic leave no NaN or Inf."""
-    length = FRAMES * rig.geometry.hop_length
-    impulse = np.zeros(length)
-    impulse[length // 2] = 1
-    square = np.where(np.arange(length) // 50 % 2, 1.0, -1.0)
-    signals = {
-        "silence": np.zeros(length),
-        "denormals": np.full(length, 1e-40),
-        "full scale": square,
-        "an impulse": impulse,
-        "noise and then silence": np.where(np.arange(length) < length // 3, square, 0),
-    }
-    for what, x in signals.items():
-        try:
-            y = rig.run(fresh(), rig.signal(x))
-        except PluginError as error:
-            raise AssertionError(f"{what}: {error}") from error
-        assert np.isfinite(y).all(), f"{what} leaves NaN or Inf"
+def check_repeatable(bench: Bench, used: Plugin) -> None:
+    """The same input gives the same output: in another instance, after a reset, in other blocks, in time.
 
-
-def check_repeatable(rig: Rig, fresh: Callable[..., Plugin]) -> None:
-    """The same input gives the same output: in other blocks, another instance, after a reset, and in time."""
-    x = rig.noise()
-    processor = rig.processor(fresh())
-    first = through(processor, x)
-    sizes = [1, rig.geometry.hop_length, 7, 3 * rig.geometry.hop_length + 5]
-    _assert_same(rig.run(fresh(), x), first, "a second instance gives another output")
-    _assert_same(rig.run(fresh(), x, sizes), first, f"cut into blocks of {sizes}, the output differs")
-    processor.reset()
-    _assert_same(through(processor, x), first, "after reset the output differs from a fresh plugin's")
-    processor.reset()
-    others = rig.processor(fresh()), rig.processor(fresh())
-    beside = []
-    for half in (x[: len(x) // 2], x[len(x) // 2 :]):
-        beside.append(processor.process(half))
-        for other in others:
-            other.process(-half)
-    _assert_same(np.concatenate(beside), first, "beside another instance the output differs: state is shared")
-    _assert_same(
-        rig.run(_lent_frames(fresh()), x),
-        first,
-        "a frame is kept after process: it is valid during the call only, copy what is needed later",
+    Args:
+        bench: the plugin's.
+        used: an instance of it that has been prepared for other rigs before.
+    """
+    usual = bench.usual
+    second = bench.rig.processor(bench.fresh())
+    assert_same(
+        second.process(bench.noise),
+        usual,
+        "a second instance gives another output",
+        "keep state in the instance, go by no clock or thread, and draw random numbers from a generator of "
+        "your own, made in reset with a fixed seed",
     )
-    _check_lookahead(rig, processor, x, first)
+    assert_same(
+        bench.play(),
+        usual,
+        "after reset the output differs from a fresh plugin's",
+        "let reset undo whatever process changes",
+    )
+    sizes = [1, bench.rig.geometry.hop_length, 7, 3 * bench.rig.geometry.hop_length + 5]
+    assert_same(
+        bench.play(sizes),
+        usual,
+        f"cut into blocks of {sizes}, the output differs",
+        "let process depend on its frames alone, not on when it is called",
+    )
+    assert_same(
+        bench.play_halves(lambda: second.process(-bench.noise)),
+        usual,
+        "beside another instance the output differs",
+        "state is shared: keep none in the class, the module or numpy.random, but all in the instance",
+    )
+    what = "prepared once more, after it ran elsewhere, it is unlike a fresh one"
+    remedy = "let prepare replace all state that there is"
+    try:
+        again = bench.of(used)
+    except PluginError as error:
+        raise AssertionError(f"{what}: {error}: {remedy}") from error
+    assert_same(again, usual, what, remedy)
 
 
-def _lent_frames(plugin: Plugin) -> Plugin:
-    """`plugin`, given each frame in an array of its own: one that was kept stays what it was."""
-    process = plugin.process
-
-    @wraps(process)
-    def lent(frame: ComplexArray, *more: Any) -> None:
-        own = zeros(frame.shape, frame.dtype)
-        own[...] = frame
-        result = process(own, *more)
-        store(own if result is None else result, frame)
-
-    vars(plugin)["process"] = lent
-    return plugin
-
-
-def _check_lookahead(rig: Rig, processor: Processor, x: RealArray, y: RealArray) -> None:
+def check_lookahead(bench: Bench) -> None:
     """An output that is the input, but for the level, is so at the time that lookahead says."""
-    hop = rig.geometry.hop_length
-    lookahead = processor.lookahead // hop
-    x = x[:, : rig.channels]
+    hop = bench.rig.geometry.hop_length
+    lookahead = bench.processor.lookahead // hop
+    assert bench.plugin.lookahead == lookahead, (
+        f"lookahead was {lookahead} after prepare and is {bench.plugin.lookahead} now, but the latency of a "
+        f"stream stays: set it in prepare"
+    )
+    x = bench.noise[:, : bench.rig.channels]
     likeness = {
-        frames: _likeness(x, y[processor.latency + (frames - lookahead) * hop :])
+        frames: _likeness(x, bench.usual[bench.processor.latency + (frames - lookahead) * hop :])
         for frames in range(lookahead + _LATE_FRAMES + 1)
     }
     closest = max(likeness, key=likeness.__getitem__)
@@ -104,50 +84,48 @@ def _likeness(x: RealArray, y: RealArray) -> float:
     return float(abs(np.vdot(x, y)) / np.sqrt(energy)) if energy else 0.0
 
 
-def check_dry(rig: Rig, fresh: Callable[..., Plugin]) -> None:
+def check_signals(bench: Bench) -> None:
+    """Signals that break arithmetic leave no NaN or Inf."""
+    length = FRAMES * bench.rig.geometry.hop_length
+    impulse = np.zeros(length)
+    impulse[length // 2] = 1
+    square = np.where(np.arange(length) // 50 % 2, 1.0, -1.0)
+    signals = {
+        "silence": np.zeros(length),
+        "denormals": np.full(length, 1e-40),
+        "full scale": square,
+        "an impulse": impulse,
+        "noise and then silence": np.where(np.arange(length) < length // 3, square, 0),
+    }
+    for what, x in signals.items():
+        bench.processor.reset()
+        try:
+            y = bench.processor.process(bench.rig.signal(x))
+        except PluginError as error:
+            raise AssertionError(f"{what}: {error}") from error
+        assert np.isfinite(y).all(), f"{what} leaves NaN or Inf"
+
+
+def check_channels(bench: Bench) -> None:
+    """Not only the first channel is changed, where there are more than two."""
+    bench.processor.reset()
+    first, second, *others = bench.processor.process(bench.rig.signal(bench.noise[:, 0])).T
+    alone = np.abs(first - second).max() > _CHANGED * np.abs(first).max()
+    assert not alone or any(not np.array_equal(other, second) for other in others), (
+        "of channels with the same signal, the first is changed and all others are alike: process all of "
+        "frame, shape (channels, bins), or refuse the number of channels in prepare with an AudioError"
+    )
+
+
+def check_dry(bench: Bench) -> None:
     """mix=0 and bypass give the dry signal at the same latency, to the bit."""
-    x = rig.noise()
-    plugin = fresh(mix=0.0)
-    processor = rig.processor(plugin)
-    delay = processor.lookahead
-    dry = Processor([], rig.geometry, RATE, rig.channels, dtype=rig.dtype)
-    expected = dry.process(np.ascontiguousarray(x[: len(x) - delay, : rig.channels]))
-    _assert_same(through(processor, x)[delay:], expected, "mix=0 is not the dry signal")
-    _assert_same(rig.run(fresh(bypass=True), x)[delay:], expected, "bypass is not the dry signal")
-
-
-def check_limits(rig: Rig, fresh: Callable[..., Plugin]) -> None:
-    """Every parameter works at its limits, from the start and from the middle of a signal on."""
-    x = rig.noise()
-    half = len(x) // 2
-    for param in fresh().params.values():
-        for value in _limits(param):
-            where = f"with {param.name}={value!r}"
-            try:
-                assert np.isfinite(rig.run(fresh(**{param.name: value}), x)).all(), f"{where}: NaN or Inf"
-                if param.fixed:
-                    continue
-                plugin = fresh()
-                processor = rig.processor(plugin)
-                processor.process(x[:half])
-                plugin.set(**{param.name: value})
-                assert np.isfinite(processor.process(x[half:])).all(), f"{where} in the middle: NaN or Inf"
-            except PluginError as error:
-                if isinstance(error.__cause__, RtstftError):
-                    continue  # refused, with a reason
-                raise AssertionError(f"{where}: {error}") from error
-
-
-def _limits(param: Param[Any]) -> list[Any]:
-    if param.kind is bool:
-        return [False, True]
-    if param.kind is str:
-        return list(param.choices)
-    return [limit for limit in (param.min, param.max) if limit is not None]
-
-
-def _assert_same(found: RealArray, expected: RealArray, what: str) -> None:
-    if not np.array_equal(found, expected):
-        first = int(np.flatnonzero((found != expected).any(axis=1))[0])
-        worst = float(np.abs(found - expected).max())
-        raise AssertionError(f"{what}: from sample {first} on, by up to {worst:.3g}")
+    delay = bench.processor.lookahead
+    dry = bench.rig.processor([]).process(bench.noise[: len(bench.noise) - delay])
+    for name, value in (("mix", 0.0), ("bypass", True)):
+        usual = getattr(bench.plugin, name)
+        bench.plugin.set(**{name: value})
+        found = bench.play()[delay:]
+        bench.plugin.set(**{name: usual})
+        assert_same(
+            found, dry, f"{name}={value!r} is not the dry signal", "leave mix and bypass to the engine"
+        )

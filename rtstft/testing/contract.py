@@ -1,6 +1,5 @@
 """check_plugin: the whole contract, in all rigs."""
 
-import pickle
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,9 +9,13 @@ from typing import Any
 from rtstft.errors import PluginError
 from rtstft.geometry import STFT
 from rtstft.plugin import Plugin
-from rtstft.testing.checks import check_dry, check_limits, check_repeatable, check_signals
+from rtstft.testing.bench import Bench, Fresh
+from rtstft.testing.checks import check_channels, check_dry, check_lookahead, check_repeatable, check_signals
 from rtstft.testing.cost import check_memory, cost
-from rtstft.testing.rig import Rig, rigs
+from rtstft.testing.declared import check_declared
+from rtstft.testing.parameters import check_limits
+from rtstft.testing.playing import check_lent
+from rtstft.testing.rig import Rig, refused, rigs
 
 GEOMETRIES: Sequence[STFT] = (
     STFT(1024, 256),
@@ -30,7 +33,7 @@ class PluginReport:
     """What `check_plugin` found out.
 
     Attributes:
-        combinations: of geometry, channels and dtype that the plugin ran in.
+        combinations: of geometry, samplerate, channels and dtype that the plugin ran in.
         refused: those that it refused to be prepared for, each with its reason.
         frame_s: seconds per frame, in the first geometry that works in mono (1024/256 usually).
         frame_bytes: the most that was allocated at once within a frame there.
@@ -47,14 +50,23 @@ def check_plugin(
 ) -> PluginReport:
     """Runs the contract on a plugin.
 
-    In every geometry, with 1 to 8 channels and in both precisions: its output does not depend on how
-    the input is cut into blocks; after `reset`, and in a second instance, beside another one, it is
-    the same to the bit; it keeps no frame beyond the call; mix=0 and bypass give the dry signal at the
-    same latency; output that is the input, late by a few frames, is so by `lookahead` frames; silence,
-    denormals, full scale and an impulse leave no NaN or Inf. So do all parameters at their limits, from
-    the start and in the middle of a signal, in the first geometry that works. It has a docstring, can
-    be pickled, and its memory does not grow. A geometry or channel count that `prepare` refuses with a
-    GeometryError or AudioError is left out; not all may be.
+    In every geometry, at 8 to 192 kHz, with 1 to 8 channels, in both precisions, and with auxiliary inputs of
+    1 to 3 channels:
+
+    - Its output does not depend on how the input is cut into blocks, and is the same to the bit after
+      `reset`, in a second instance, beside another one, and in one that was prepared before.
+    - mix=0 and bypass give the dry signal at the same latency, and output that is the input, late by a few
+      frames, is so by `lookahead` frames.
+    - Silence, denormals, full scale and an impulse leave no NaN or Inf; other channels than the first are
+      processed, too.
+
+    In the first geometry that works:
+
+    - Every parameter works at its limits, from the start and in the middle of a signal.
+    - It keeps no frame beyond the call, and its memory does not grow.
+
+    It has a docstring. What `prepare` refuses with a GeometryError or
+    AudioError is left out; not all may be.
 
     Args:
         make: the class, or a function that makes an instance.
@@ -62,7 +74,7 @@ def check_plugin(
         params: what to make it with.
 
     Raises:
-        AssertionError: what does not hold, and where.
+        AssertionError: what does not hold, where, and what to do.
     """
 
     assert callable(make), f"{make!r} cannot be called, expected the class, or a function that makes a plugin"
@@ -76,48 +88,57 @@ def check_plugin(
     with warnings.catch_warnings():
         # A plugin may warn of what a geometry cannot do; numpy's warnings are of another class.
         warnings.simplefilter("ignore", UserWarning)
+        check_declared(make, params)
         return _check(fresh, geometries)
 
 
-def _check(fresh: Callable[..., Plugin], geometries: Sequence[STFT]) -> PluginReport:
-    plugin = fresh()
-    assert isinstance(plugin, Plugin), f"{plugin!r} is no rtstft.Plugin"
-    name = type(plugin).__name__
-    assert type(plugin).__doc__, f"{name} has no docstring"
-    try:
-        pickle.loads(pickle.dumps(plugin))
-    except Exception as error:
-        raise AssertionError(f"{name} cannot be pickled, hence not be isolated: {error}") from error
-
-    refused: list[str] = []
+def _check(fresh: Fresh, geometries: Sequence[STFT]) -> PluginReport:
+    used = fresh()
+    name = type(used).__name__
+    refusals: list[str] = []
     working: list[Rig] = []
-    for rig in rigs(geometries, plugin.aux):
-        with _located(name, rig):
-            why = rig.refusal(fresh())
-            if why:
-                refused.append(f"{rig}: {why}")
+    for rig in rigs(geometries, used.aux):
+        with _located(f"{name} in {rig}"):
+            try:
+                bench = Bench(rig, fresh)
+            except PluginError as error:
+                if not refused(error):
+                    raise
+                refusals.append(f"{rig}: {error.__cause__}")
                 continue
             working.append(rig)
-            check_signals(rig, fresh)
-            check_repeatable(rig, fresh)
-            check_dry(rig, fresh)
-    assert working, f"{name} refused all of it: {'; '.join(refused)}"
+            _check_bench(bench, used)
+            if rig.geometry == working[0].geometry and rig.channels <= 2:
+                _check_playing(bench)
+    assert working, f"{name} refused all of it: {'; '.join(refusals)}"
     usual = working[0]  # in mono, if there it works
-    for rig in working:
-        if (rig.geometry, rig.dtype) == (usual.geometry, usual.dtype) and rig.channels <= 2:
-            with _located(name, rig):
-                check_limits(rig, fresh)
-    with _located(name, usual):
+    with _located(f"{name} in {usual}"):
         check_memory(usual, fresh)
-        return PluginReport(len(working), tuple(refused), *cost(usual, fresh))
+        return PluginReport(len(working), tuple(refusals), *cost(usual, fresh))
+
+
+def _check_bench(bench: Bench, used: Plugin) -> None:
+    """What may depend on geometry, samplerate or channels."""
+    check_repeatable(bench, used)
+    check_lookahead(bench)
+    check_signals(bench)
+    if bench.rig.channels > 2:
+        check_channels(bench)
+    check_dry(bench)
+
+
+def _check_playing(bench: Bench) -> None:
+    """What hardly does."""
+    check_lent(bench)
+    check_limits(bench)
 
 
 @contextmanager
-def _located(name: str, rig: "Rig") -> Iterator[None]:
+def _located(where: str) -> Iterator[None]:
     """What fails, fails with the plugin's name and the rig."""
     try:
         yield
     except PluginError as error:
-        raise AssertionError(f"{name} in {rig}: {error}") from error
+        raise AssertionError(f"{where}: {error}") from error
     except AssertionError as error:
-        raise AssertionError(f"{name} in {rig}: {error}") from None
+        raise AssertionError(f"{where}: {error}") from None

@@ -2,13 +2,12 @@
 
 import time
 import tracemalloc
-from collections.abc import Callable
 
 import numpy as np
 
-from rtstft.plugin import Plugin
 from rtstft.processor import Processor
-from rtstft.testing.rig import RATE, Rig
+from rtstft.testing.bench import Fresh
+from rtstft.testing.rig import Rig
 from rtstft.types import RealArray
 
 _SETTLING_FRAMES = 64
@@ -16,7 +15,7 @@ _STEADY_FRAMES = 1024
 _GROWTH = 16_384  # bytes in all of them, of an interpreter that caches; a number kept each frame takes 32
 
 
-def check_memory(rig: Rig, fresh: Callable[..., Plugin]) -> None:
+def check_memory(rig: Rig, fresh: Fresh) -> None:
     """Memory does not grow with the frames."""
     processor = rig.processor(fresh())
     x = rig.noise()[: rig.geometry.hop_length]
@@ -34,10 +33,10 @@ def check_memory(rig: Rig, fresh: Callable[..., Plugin]) -> None:
     assert grown < _GROWTH, f"memory grew by {grown} bytes in {_STEADY_FRAMES} frames: allocate in prepare"
 
 
-def cost(rig: Rig, fresh: Callable[..., Plugin]) -> tuple[float, int]:
+def cost(rig: Rig, fresh: Fresh) -> tuple[float, int]:
     """Seconds a frame, without those of the transforms; the most bytes allocated within a frame."""
     processor = rig.processor(fresh())
-    idle = Processor([], rig.geometry, RATE, rig.channels, dtype=rig.dtype, aux=dict.fromkeys(rig.aux, 1))
+    idle = rig.processor([])
     x = rig.noise()[: rig.geometry.hop_length]
     out = np.empty((len(x), rig.channels), rig.dtype)
     frame_s = max(0.0, _fastest(processor, x, out) - _fastest(idle, x, out))

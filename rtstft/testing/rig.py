@@ -1,85 +1,78 @@
 """Rig: what a plugin is tried in, and what it is given there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rtstft.errors import AudioError, GeometryError, PluginError
+from rtstft.errors import AudioError, GeometryError, PluginError, SetupError
 from rtstft.geometry import STFT
 from rtstft.plugin import Plugin
 from rtstft.processor import Processor
 from rtstft.types import RealArray
 
-RATE = 48_000.0
-FRAMES = 24
+RATES = (48_000.0, 192_000.0, 8_000.0, 44_100.0)
+FRAMES = 25  # and those of a window: 29, which no cycle fits, with four hops in it
 
 
 @dataclass(frozen=True)
 class Rig:
-    """A geometry, a number of channels, a precision, and noise for the auxiliary inputs."""
+    """A geometry, a samplerate, a number of channels, a precision, and channels of auxiliary inputs."""
 
     geometry: STFT
+    samplerate: float
     channels: int
     dtype: str
-    aux: tuple[str, ...]
+    aux: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.geometry}, {self.channels} channels, {self.dtype}"
+        aux = "".join(f", {name!r} of {channels}" for name, channels in self.aux)
+        return f"{self.geometry}, {self.samplerate:g} Hz, {self.channels} channels{aux}, {self.dtype}"
 
-    def processor(self, plugin: Plugin) -> Processor:
-        """One that has `plugin` prepared for the rig."""
+    def processor(self, callbacks: Plugin | Iterable[Plugin]) -> Processor:
+        """One that has plugins prepared for the rig."""
         return Processor(
-            plugin,
-            self.geometry,
-            samplerate=RATE,
-            channels=self.channels,
-            dtype=self.dtype,
-            aux=dict.fromkeys(self.aux, 1),
+            callbacks, self.geometry, self.samplerate, self.channels, dtype=self.dtype, aux=dict(self.aux)
         )
-
-    def refusal(self, plugin: Plugin) -> str:
-        """Why `prepare` refuses the rig; empty if it does not."""
-        try:
-            self.processor(plugin)
-        except PluginError as error:
-            if isinstance(error.__cause__, (GeometryError, AudioError)):
-                return str(error.__cause__)
-            raise
-        return ""
-
-    def run(self, plugin: Plugin, x: RealArray, sizes: Sequence[int] = ()) -> RealArray:
-        """The plugin's output for `x`, cut into blocks of these sizes, and one of the rest."""
-        return through(self.processor(plugin), x, sizes)
 
     def signal(self, x: RealArray) -> RealArray:
         """One channel for all, and noise for the auxiliary inputs."""
-        noise = np.random.default_rng(7).uniform(-0.5, 0.5, (len(x), len(self.aux)))
-        return np.column_stack([*[x] * self.channels, noise]).astype(self.dtype)
+        noise = np.random.default_rng(7).uniform(-0.5, 0.5, (len(x), self._inputs))
+        noise[:, : self.channels] = x[:, np.newaxis]
+        return noise.astype(self.dtype)
 
     def noise(self) -> RealArray:
         """White noise, another in each channel."""
         length = FRAMES * self.geometry.hop_length + self.geometry.win_length
-        shape = (length, self.channels + len(self.aux))
+        shape = (length, self._inputs)
         return np.random.default_rng(3).uniform(-0.5, 0.5, shape).astype(self.dtype)
 
+    @property
+    def _inputs(self) -> int:
+        return self.channels + sum(channels for _, channels in self.aux)
 
-def rigs(geometries: Sequence[STFT], aux: tuple[str, ...]) -> Iterator[Rig]:
-    """All that a plugin with these auxiliary inputs is tried in."""
-    # Every number of channels, and every geometry in both precisions with one and two of them.
-    for geometry in geometries:
-        for channels in (1, 2):
-            for dtype in ("float32", "float64"):
-                yield Rig(geometry, channels, dtype, aux)
+
+def rigs(geometries: Sequence[STFT], names: Sequence[str]) -> Iterator[Rig]:
+    """All that a plugin with auxiliary inputs of these names is tried in."""
+    # Every number of channels, and every geometry in both precisions with one and two of them. Samplerates
+    # and numbers of auxiliary channels take turns, so that each meets each precision and number of channels.
+    for place, geometry in enumerate(geometries):
+        for turn, (channels, dtype) in enumerate(
+            [(1, "float32"), (1, "float64"), (2, "float32"), (2, "float64")], place
+        ):
+            yield Rig(geometry, RATES[turn % len(RATES)], channels, dtype, _aux(names, turn))
     for channels in range(3, 9):
-        yield Rig(geometries[channels % len(geometries)], channels, "float32", aux)
+        geometry, rate = geometries[channels % len(geometries)], RATES[channels % len(RATES)]
+        yield Rig(geometry, rate, channels, "float32", _aux(names, channels))
 
 
-def through(processor: Processor, x: RealArray, sizes: Sequence[int] = ()) -> RealArray:
-    """Output for `x`, in blocks of these sizes and one of the rest."""
-    parts, start = [], 0
-    for size in sizes:
-        parts.append(processor.process(x[start : start + size]))
-        start += size
-    parts.append(processor.process(x[start:]))
-    return np.concatenate(parts)
+def _aux(names: Sequence[str], turn: int) -> tuple[tuple[str, int], ...]:
+    """Inputs of one to three channels; every other time in another order, with one that was not asked for."""
+    others = ["unasked"] if names and turn % 2 else []
+    counts = [(name, 1 + (turn + place) % 3) for place, name in enumerate([*names, *others])]
+    return tuple(reversed(counts)) if others else tuple(counts)
+
+
+def refused(error: PluginError) -> bool:
+    """Whether that is a plugin's way to say that it cannot be prepared for a rig."""
+    return isinstance(error, SetupError) and isinstance(error.__cause__, (GeometryError, AudioError))
