@@ -269,6 +269,61 @@ class Choice(Plugin):
         frame *= 0.5
 
 
+class OnlyPrepares(Plugin):
+    """Reads a parameter in prepare only."""
+
+    level = Param(1.0)
+
+    def prepare(self, _: Context) -> None:
+        self.gain = self.level
+
+    def process(self, frame: Any) -> None:
+        frame *= self.gain
+
+
+class OnlyResets(OnlyPrepares):
+    """Reads a parameter in prepare and reset only."""
+
+    def reset(self) -> None:
+        self.gain = self.level
+
+
+class Sticks(Plugin):
+    """Goes up with a parameter, and never down again."""
+
+    on = Param(False)
+    factor = 0.5
+
+    def prepare(self, _: Context) -> None:
+        self.factor = 0.5
+
+    def update(self) -> None:
+        if self.on:
+            self.factor = 1.0
+
+    def process(self, frame: Any) -> None:
+        frame *= self.factor
+
+
+class LooksAhead(Delays):
+    """Has a lookahead that a parameter changes at any time."""
+
+    delay_s = Param(0.0, min=0.0, max=0.01)
+
+    def update(self) -> None:
+        self.lookahead = 3 + round(self.delay_s * 1000)
+
+
+class SetsItself(Plugin):
+    """Sets its own parameter."""
+
+    level = Param(0.5, min=0.0, max=1.0)
+
+    def process(self, frame: Any) -> None:
+        self.level = min(1.0, float(np.abs(frame).max()))
+        frame *= self.level
+
+
 class TakesOver(Plugin):
     """Wants to be heard."""
 
@@ -277,6 +332,34 @@ class TakesOver(Plugin):
 
     def process(self, frame: Any) -> None:
         frame *= 0.5
+
+
+class InFrames(Plugin):
+    """Has a parameter that means another time in another geometry."""
+
+    hold_frames = Param(3, min=1, max=9)
+
+    def process(self, frame: Any) -> None:
+        frame *= self.hold_frames
+
+
+class NoKeywords(Plugin):
+    """Takes no parameters when it is made."""
+
+    level = Param(1.0, min=0.0, max=2.0)
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def process(self, frame: Any) -> None:
+        frame *= self.level
+
+
+class DropsKeywords(NoKeywords):
+    """Takes parameters when it is made, and forgets them."""
+
+    def __init__(self, **params: Any) -> None:  # noqa: ARG002
+        super().__init__()
 
 
 class Beyond(Plugin):
@@ -429,7 +512,15 @@ BROKEN: dict[Any, str] = {
     Logarithm: r"Logarithm in .*: with level=0.0: .*left NaN or Inf",
     Switch: "Switch in .*: with kind='high'.*: .*left NaN or Inf",
     Choice: "Choice in .*: with kind='high': .*update raised KeyError: 'high'",
+    OnlyPrepares: r"level=0\.0, set once it is prepared, .*: read level in update or process, or declare",
+    OnlyResets: r"OnlyResets in .*: level=0\.0, set without a reset, is not heard: read level in update",
+    Sticks: "Sticks in .*: on=False, set back from True, sounds unlike before: .*: let update make anew",
+    LooksAhead: r"delay_s=0\.01 changes lookahead from 3 to 13, .*: declare delay_s with fixed=True",
+    SetsItself: r"SetsItself in .*: level=0\.5 has become .* since it was prepared",
     TakesOver: "TakesOver in .*: mix=0.0 is not the dry signal: .*: leave mix and bypass to the engine",
+    InFrames: "InFrames.hold_frames counts frames, .*: declare it in seconds",
+    NoKeywords: r"NoKeywords\(level=0\.0\) has level TypeError.*: in __init__, take \*\*params",
+    DropsKeywords: r"DropsKeywords\(level=0\.0\) has level 1\.0: in __init__, .* super\(\)",
     Beyond: "Beyond in .*, 8000 Hz, .*: callback 'Beyond', frame 0: raised IndexError",
     Grows: r"Grows in .*: memory grew by \d+ bytes in \d+ frames: allocate in prepare",
     Unwelcome: r"Unwelcome refused all of it: STFT.*no such thing",

@@ -64,6 +64,15 @@ def test_refused_are_reported_with_their_reasons() -> None:
     assert sum(line.endswith(": too many") for line in report.refused) == 3
 
 
+def test_what_automation_sets_is_left_to_it() -> None:
+    def faded() -> Gain:
+        gain = Gain()
+        gain.automate("gain_db", [(0.0, 0.0), (0.01, -20.0)])
+        return gain
+
+    assert check_plugin(faded, geometries=FEW).refused == ()
+
+
 def test_cost_is_reported() -> None:
     class Costly(Gain):
         """Allocates frames and computes."""

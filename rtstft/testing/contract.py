@@ -13,7 +13,7 @@ from rtstft.testing.bench import Bench, Fresh
 from rtstft.testing.checks import check_channels, check_dry, check_lookahead, check_repeatable, check_signals
 from rtstft.testing.cost import check_memory, cost
 from rtstft.testing.declared import check_declared
-from rtstft.testing.parameters import check_limits
+from rtstft.testing.parameters import check_left_alone, check_limits
 from rtstft.testing.playing import check_lent
 from rtstft.testing.rig import Rig, refused, rigs
 
@@ -58,14 +58,16 @@ def check_plugin(
     - mix=0 and bypass give the dry signal at the same latency, and output that is the input, late by a few
       frames, is so by `lookahead` frames.
     - Silence, denormals, full scale and an impulse leave no NaN or Inf; other channels than the first are
-      processed, too.
+      processed, too; it does not set its own parameters.
 
     In the first geometry that works:
 
-    - Every parameter works at its limits, from the start and in the middle of a signal.
+    - Every parameter works at its limits, and sounds the same to the bit whether it was set before `prepare`
+      or before a `reset`; it is heard without one, too, and leaves `lookahead` alone.
     - It keeps no frame beyond the call, and its memory does not grow.
 
-    It has a docstring. What `prepare` refuses with a GeometryError or
+    It has a docstring; its parameters are keywords
+    of the class, and count neither frames nor bins. What `prepare` refuses with a GeometryError or
     AudioError is left out; not all may be.
 
     Args:
@@ -119,6 +121,7 @@ def _check(fresh: Fresh, geometries: Sequence[STFT]) -> PluginReport:
 
 def _check_bench(bench: Bench, used: Plugin) -> None:
     """What may depend on geometry, samplerate or channels."""
+    check_left_alone(bench)
     check_repeatable(bench, used)
     check_lookahead(bench)
     check_signals(bench)
