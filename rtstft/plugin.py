@@ -27,7 +27,7 @@ class FrameInfo:
     """Where a frame lies: its index from 0, and the position of its first sample in the stream.
 
     Frames that begin before the stream have a negative position; behind a plugin with
-    lookahead, the first frames have a negative index.
+    lookahead, the first frames have a negative index, and what comes in later sees no frame 0.
     """
 
     index: int
@@ -222,7 +222,7 @@ class Plugin:
         return plugin
 
     def prepare(self, context: Context) -> None:
-        """Called before the first frame; all allocation belongs here."""
+        """Called before the first frame, and anew for another stream; all allocation belongs here."""
 
     def update(self) -> None:
         """Called after `prepare` and `reset`, and before a frame for which a parameter has changed.

@@ -219,6 +219,47 @@ class AllocatesOnce(Plugin):
         self.state[...] = 0
 
 
+class AtFrameZero(Plugin):
+    """Makes its state with the first frame of a stream."""
+
+    def process(self, frame: Any, info: FrameInfo) -> None:
+        if info.index == 0:
+            self.state = np.zeros_like(frame)
+        self.state += frame
+        frame[...] = self.state
+
+
+class ClearsAtFrameZero(AtFrameZero):
+    """Makes its state in time, and clears it with the first frame of a stream."""
+
+    def prepare(self, context: Context) -> None:
+        self.state = np.zeros((context.channels, context.stft.bins), context.complex_dtype)
+
+
+class UpdateForgets(Smooth):
+    """Allocates its state where parameters are taken over."""
+
+    def update(self) -> None:
+        super().update()
+        self.mean = np.zeros_like(self.mean)
+
+
+class LosesACopy(Plugin):
+    """Does not take to another process what it was given."""
+
+    factor = 1.0
+
+    def __init__(self, factor: float = 0.5, **params: Any) -> None:
+        super().__init__(**params)
+        self.factor = factor
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"parameter_values": self.parameter_values}
+
+    def process(self, frame: Any) -> None:
+        frame *= self.factor
+
+
 class Divides(Plugin):
     """Divides by the loudest bin."""
 
@@ -507,6 +548,10 @@ BROKEN: dict[Any, str] = {
     KeepsSide: "KeepsSide in .*: a frame, or an auxiliary one, is kept after process",
     Random: "a second instance gives another output: .* made in reset with a fixed seed",
     AllocatesOnce: "AllocatesOnce in .*: prepared once more, .* let prepare replace all state",
+    AtFrameZero: "where the first frame that it sees is number -3: .*AttributeError.*: make state in prepare",
+    ClearsAtFrameZero: "where the first frame that it sees is number -3, the output after reset differs",
+    UpdateForgets: "UpdateForgets in .*: update changes the output by up to .* though no parameter has",
+    LosesACopy: "LosesACopy in .*: a pickled copy, as isolate=True makes one, gives another output",
     Divides: "Divides in .*: silence: .*left NaN or Inf",
     Overflows: "Overflows in .*: full scale: .*left NaN or Inf",
     Logarithm: r"Logarithm in .*: with level=0.0: .*left NaN or Inf",

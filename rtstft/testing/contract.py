@@ -14,7 +14,7 @@ from rtstft.testing.checks import check_channels, check_dry, check_lookahead, ch
 from rtstft.testing.cost import check_memory, cost
 from rtstft.testing.declared import check_declared
 from rtstft.testing.parameters import check_left_alone, check_limits
-from rtstft.testing.playing import check_lent
+from rtstft.testing.playing import check_copy, check_counting, check_lent, check_update
 from rtstft.testing.rig import Rig, refused, rigs
 
 GEOMETRIES: Sequence[STFT] = (
@@ -64,7 +64,8 @@ def check_plugin(
 
     - Every parameter works at its limits, and sounds the same to the bit whether it was set before `prepare`
       or before a `reset`; it is heard without one, too, and leaves `lookahead` alone.
-    - It keeps no frame beyond the call, and its memory does not grow.
+    - It keeps no frame beyond the call, plays the same when it was pickled, goes on when `update` is called,
+      and need not see frame 0 first. Memory does not grow.
 
     It has a docstring; its parameters are keywords
     of the class, and count neither frames nor bins. What `prepare` refuses with a GeometryError or
@@ -133,6 +134,9 @@ def _check_bench(bench: Bench, used: Plugin) -> None:
 def _check_playing(bench: Bench) -> None:
     """What hardly does."""
     check_lent(bench)
+    check_copy(bench)
+    check_update(bench)
+    check_counting(bench)
     check_limits(bench)
 
 
