@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from rtstft import Context, FrameInfo, GeometryError, Param, ParameterError, Plugin
+from rtstft import AudioError, Context, FrameInfo, GeometryError, Param, ParameterError, Plugin
 from rtstft.delay import FrameDelay
 from rtstft.plugins.gain import Gain
 
@@ -403,6 +403,47 @@ class DropsKeywords(NoKeywords):
         super().__init__()
 
 
+class PerFrame(Smooth):
+    """Smooths by as much in every frame, however long that is."""
+
+    def update(self) -> None:
+        self.share = 0.1
+
+
+class AlwaysDat(Smooth):
+    """Takes it that the samplerate is 48 kHz."""
+
+    def prepare(self, context: Context) -> None:
+        super().prepare(context)
+        self.hop_s = context.stft.hop_length / 48_000
+
+
+class OneRate(PerFrame):
+    """Refuses all samplerates but the one that its frames are made for."""
+
+    def prepare(self, context: Context) -> None:
+        super().prepare(context)
+        if context.samplerate != 48_000:
+            raise AudioError(f"{context.samplerate:g} Hz, expected 48000")
+
+
+class FailsAt24(Plugin):
+    """Divides by what is 0 at one samplerate."""
+
+    def prepare(self, context: Context) -> None:
+        self.level = 1 / (context.samplerate - 24_000)
+
+    def process(self, frame: Any) -> None:
+        frame *= np.sign(self.level)
+
+
+class PerBin(Plugin):
+    """Mutes bins by their numbers."""
+
+    def process(self, frame: Any) -> None:
+        frame[:, 40:] = 0
+
+
 class Beyond(Plugin):
     """Has a bin at a frequency that not every samplerate has."""
 
@@ -566,6 +607,10 @@ BROKEN: dict[Any, str] = {
     InFrames: "InFrames.hold_frames counts frames, .*: declare it in seconds",
     NoKeywords: r"NoKeywords\(level=0\.0\) has level TypeError.*: in __init__, take \*\*params",
     DropsKeywords: r"DropsKeywords\(level=0\.0\) has level 1\.0: in __init__, .* super\(\)",
+    PerFrame: r"PerFrame: the same noise .*: levels differ by .* on average over time .*: count no frames",
+    AlwaysDat: "AlwaysDat: the same noise sounds different in .* at 96000 Hz and .* at 24000 Hz: levels",
+    PerBin: r"PerBin: the same noise .* and STFT\(4096, .*: thirds of octaves differ .*: count no bins",
+    FailsAt24: r"FailsAt24: in STFT\(512, 32, 512\) at 24000 Hz: .*prepare raised ZeroDivisionError",
     Beyond: "Beyond in .*, 8000 Hz, .*: callback 'Beyond', frame 0: raised IndexError",
     Grows: r"Grows in .*: memory grew by \d+ bytes in \d+ frames: allocate in prepare",
     Unwelcome: r"Unwelcome refused all of it: STFT.*no such thing",

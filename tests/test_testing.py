@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import BROKEN, Delays, Logarithm, Mutes, NotThis, Refuses, Shares, Side, Smooth
+from contracts import BROKEN, Delays, Logarithm, Mutes, NotThis, OneRate, Refuses, Shares, Side, Smooth
 
 from rtstft import STFT, Context, ParameterError, Plugin
 from rtstft.plugins.gain import Gain
@@ -62,6 +62,11 @@ def test_refused_are_reported_with_their_reasons() -> None:
     assert len(report.refused) == 10
     assert sum("63" in line and line.endswith("1 channels, float32: odd") for line in report.refused) == 1
     assert sum(line.endswith(": too many") for line in report.refused) == 3
+
+
+def test_what_is_refused_need_not_sound_the_same() -> None:
+    report = check_plugin(OneRate, geometries=FEW)
+    assert {re.findall(r"\d+ Hz", line)[0] for line in report.refused} == {"8000 Hz", "44100 Hz", "192000 Hz"}
 
 
 def test_what_automation_sets_is_left_to_it() -> None:

@@ -16,6 +16,7 @@ from rtstft.testing.declared import check_declared
 from rtstft.testing.parameters import check_left_alone, check_limits
 from rtstft.testing.playing import check_copy, check_counting, check_lent, check_update
 from rtstft.testing.rig import Rig, refused, rigs
+from rtstft.testing.sound import check_sound
 
 GEOMETRIES: Sequence[STFT] = (
     STFT(1024, 256),
@@ -67,7 +68,8 @@ def check_plugin(
     - It keeps no frame beyond the call, plays the same when it was pickled, goes on when `update` is called,
       and need not see frame 0 first. Memory does not grow.
 
-    It has a docstring; its parameters are keywords
+    Noise comes out with the same levels, over time and in bands, in 2048/512 at 96 kHz, with a quarter of
+    hop and samplerate, and with bins half as wide. The plugin has a docstring; its parameters are keywords
     of the class, and count neither frames nor bins. What `prepare` refuses with a GeometryError or
     AudioError is left out; not all may be.
 
@@ -115,6 +117,8 @@ def _check(fresh: Fresh, geometries: Sequence[STFT]) -> PluginReport:
                 _check_playing(bench)
     assert working, f"{name} refused all of it: {'; '.join(refusals)}"
     usual = working[0]  # in mono, if there it works
+    with _located(name):
+        check_sound(usual, fresh)
     with _located(f"{name} in {usual}"):
         check_memory(usual, fresh)
         return PluginReport(len(working), tuple(refusals), *cost(usual, fresh))
