@@ -70,7 +70,7 @@ class Fade:
     """A weight that goes from one value to another within 20 ms, a number for each sample.
 
     What one frame has been given holds for the samples that it shares with the next, so that a new aim
-    shows behind them: one window later, or at the end of the fade that is under way.
+    shows behind them: one window later, or where the step before it ends.
 
     Args:
         crossfade: what its weights are for.
@@ -82,31 +82,34 @@ class Fade:
 
     def __init__(self, crossfade: Crossfade, value: float) -> None:
         self._crossfade = crossfade
-        self._weights = np.empty(crossfade.width)
+        self._weights, self._step = np.empty((2, crossfade.width))
         self.settle(value)
 
     def settle(self, value: float) -> None:
         """It is at `value`."""
         self.aim = self._before = self._after = value
-        self._start = self._end = 0
-        self._resting = True
+        self._steps: list[tuple[int, float]] = []  # where they begin, and by how much; each after the last
 
     def over(self, index: int) -> RealArray | float:
         """Weights of the samples of frame `index`; a number, where all are the same."""
-        if self._resting and self.aim == self._after:
+        steps = self._steps
+        if not steps and self.aim == self._after:
             return self._after
-        hop, width = self._crossfade.hop, self._crossfade.width
-        position = index * hop
-        given = position - hop + width
-        if self._resting or (self.aim != self._after and self._end <= given):
-            self._before, self._after = self._after, self.aim
-            self._start, self._end = given, given + self._crossfade.duration
-            self._resting = False
-        if position >= self._end:
-            self._resting = True
+        crossfade = self._crossfade
+        position = index * crossfade.hop
+        given = position - crossfade.hop + crossfade.width
+        if self.aim != self._after and (not steps or steps[-1][0] + crossfade.duration <= given):
+            steps.append((given, self.aim - self._after))
+            self._after = self.aim
+        while steps and steps[0][0] + crossfade.duration <= position:
+            self._before += steps.pop(0)[1]
+        if not steps:
+            self._before = self._after
             return self._after
-        first = max(0, position - self._start + width)
         weights = self._weights
-        np.multiply(self._crossfade.steps[first : first + width], self._after - self._before, out=weights)
-        weights += self._before
+        weights[...] = self._before
+        for start, change in steps:
+            first = max(0, position - start + crossfade.width)
+            np.multiply(crossfade.steps[first : first + crossfade.width], change, out=self._step)
+            weights += self._step
         return weights

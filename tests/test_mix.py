@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import channel_counts, dtypes, geometries, noise, partitions, quiet_stft, streamed
 
-from rtstft import STFT, Chain, Context, Plugin, Processor
+from rtstft import STFT, Chain, Context, FrameInfo, Plugin, Processor
+from rtstft.crossfade import Crossfade, Fade
 from rtstft.delay import FrameDelay
 from rtstft.plugins.gain import Gain
 
@@ -133,6 +134,30 @@ def test_bypass_on_and_off_again_is_as_if_nothing_had_been() -> None:
     assert np.array_equal(y[2][4000:], never[52_000:72_000])
 
 
+@given(
+    geometry=geometries(longest=120),
+    samplerate=st.integers(50, 20_000),
+    aims=st.dictionaries(st.integers(0, 60), st.floats(0, 1), max_size=8),
+)
+def test_a_sample_has_one_weight_in_all_frames_whatever_is_asked_for_meanwhile(
+    geometry: STFT, samplerate: int, aims: dict[int, float]
+) -> None:
+    crossfade = Crossfade(Context(geometry, samplerate, 1, np.dtype("float64")))
+    fade = Fade(crossfade, 1.0)
+    width, hop = crossfade.width, crossfade.hop
+    found = np.full(60 * hop + width, np.nan)
+    for index in range(61):
+        fade.aim = aims.get(index, fade.aim)
+        here = found[index * hop : index * hop + width]
+        weights = np.broadcast_to(fade.over(index), width)
+        before = here[: max(0, width - hop)]
+        if index:
+            assert weights[: len(before)] == pytest.approx(before, abs=1e-9)
+        here[...] = weights
+    assert found.min() > -1e-9
+    assert found.max() < 1 + 1e-9
+
+
 SAMPLERATE = 48_000
 TONE_HZ = 997.0
 GEOMETRIES = {
@@ -210,6 +235,19 @@ def test_toggling_the_dry_path_leaves_no_click(
 ) -> None:
     plugin = Delayed(1, factor, **before)
     assert splatter_db(geometry, plugin, lambda: plugin.set(**after)) < -90
+
+
+@pytest.mark.parametrize("geometry", [*GEOMETRIES.values(), *ABRUPT.values()], ids=[*GEOMETRIES, *ABRUPT])
+@pytest.mark.parametrize("meanwhile", [480, 1000, 2000])
+def test_toggling_twice_at_once_leaves_no_click(geometry: STFT, meanwhile: int) -> None:
+    plugin = Delayed(1, -1.0)
+    again = 4 * max(4096, 4 * geometry.win_length) + meanwhile
+
+    def toggle_again(frame: Any, info: FrameInfo) -> None:  # noqa: ARG001
+        if info.position > again:
+            plugin.bypass = False
+
+    assert splatter_db(geometry, [toggle_again, plugin], lambda: plugin.set(bypass=True)) < -90
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES.values(), ids=GEOMETRIES)
