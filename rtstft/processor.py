@@ -87,7 +87,7 @@ class Processor:
         self._frame = self._analysis.frame[: self.channels]
         context = Context(geometry, samplerate, self.channels, self.dtype, aux)
         frames = _split(self._analysis.frame[self.channels :], aux)
-        self._row = Row(callback, context, frames, self._entry_of, self._after())
+        self._row = Row(callback, context, frames, self._entry_of, self._before(), self._after())
         self.lookahead = self._row.lookahead * geometry.hop_length
         """What the callbacks' lookahead adds to the latency, in samples."""
         self.latency = engine_latency + self.lookahead
@@ -195,6 +195,10 @@ class Processor:
     def _entry_of(self, stage: Stage, alone: bool) -> Call:
         """What runs on every frame for a stage; of several, each has to be looked at."""
         return stage.call if alone else checked(stage.call, self._frame)
+
+    def _before(self) -> list[Call]:
+        """What runs on every frame before all stages."""
+        return []
 
     def _after(self) -> list[Call]:
         """What runs on every frame after all stages."""

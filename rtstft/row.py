@@ -28,12 +28,14 @@ class Row:
         context: what to prepare them for.
         aux: the auxiliary frames.
         wrap: what to call for a stage; the second argument says that it is and stays the only one.
+        before: what to call before the first.
         after: what to call after the last.
 
     Attributes:
+        crossfade: of all that changes.
         stages: of the callbacks, in order.
-        calls: of each stage, and `after`.
-        callers: of each of `calls` but `after`, the stage.
+        calls: `before`, of each stage, and `after`.
+        callers: of each of `calls` the stage, if it is one.
         changing: `step` has something to do before the next frame.
         rejected: errors of those that were to come in, and could not.
 
@@ -48,6 +50,7 @@ class Row:
         context: Context,
         aux: Aux,
         wrap: Callable[[Stage, bool], Call],
+        before: Iterable[Call] = (),
         after: Iterable[Call] = (),
     ) -> None:
         single = callable(callbacks) or hasattr(callbacks, "process") or not isinstance(callbacks, Iterable)
@@ -55,11 +58,11 @@ class Row:
         row: Any = [callbacks] if single else callbacks
         self._root: Iterable[Any] = row if isinstance(row, Chain) else list(row)
         self._context = context
-        self._crossfade = Crossfade(context)
+        self.crossfade = Crossfade(context)
         self._aux = FrameHistory(aux)
         self._in_flight = InFlight()
         self._wrap = wrap
-        self._after = list(after)
+        self._before, self._after = list(before), list(after)
         self._lock = threading.Lock()
         self._plans: deque[list[Stage]] = deque(maxlen=1)
         self.rejected: deque[PluginError] = deque()
@@ -70,7 +73,7 @@ class Row:
         delay = 0
         lasting = not chains
         for callback in flat:
-            stage = Stage(callback, context, self._crossfade, delay, self._aux, lasting=lasting)
+            stage = Stage(callback, context, self.crossfade, delay, self._aux, lasting=lasting)
             stage.entry = wrap(stage, lasting and len(flat) == 1)
             self.stages.append(stage)
             delay += stage.lookahead
@@ -149,7 +152,7 @@ class Row:
         places = _match(wanted, planned)
         # All that may fail comes first, then what changes.
         fresh = {
-            place: Runner(callback, self._context, self._crossfade)
+            place: Runner(callback, self._context, self.crossfade)
             for place, callback in enumerate(wanted)
             if places[place] is None
         }
@@ -158,7 +161,7 @@ class Row:
         for place, callback in enumerate(wanted):
             stage = places[place] or hosts.get(place)
             if stage is None:
-                stage = Stage(let_pass, self._context, self._crossfade, 0, self._aux)
+                stage = Stage(let_pass, self._context, self.crossfade, 0, self._aux)
                 stage.entry = self._wrap(stage, False)
             row.append(stage)
             if place in fresh:
@@ -195,8 +198,8 @@ class Row:
         self._wire([(stage, stage.entry) for stage in self.stages])
 
     def _wire(self, route: list[tuple[Stage, Call]]) -> None:
-        self.callers = [stage for stage, _ in route]
-        self.calls = [*(call for _, call in route), *self._after]
+        self.callers = [*(None for _ in self._before), *(stage for stage, _ in route)]
+        self.calls = [*self._before, *(call for _, call in route), *self._after]
 
 
 def _is_reordered(before: list[Stage], after: list[Stage]) -> bool:

@@ -44,12 +44,12 @@ def quiet_stft(*args: Any, **options: Any) -> STFT:
         return STFT(*args, **options)
 
 
-def live_engine(callback: Callback, geometry: STFT, events: EventLog) -> LiveEngine:
+def live_engine(callback: Callback, geometry: STFT, events: EventLog, samplerate: float = 1000) -> LiveEngine:
     """What runs the callbacks of a stream of one channel."""
     return LiveEngine(
         callback,
         geometry,
-        samplerate=1000,
+        samplerate=samplerate,
         channels=1,
         blocksize=None,
         on_overload="dry",

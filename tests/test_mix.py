@@ -7,11 +7,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import channel_counts, dtypes, geometries, noise, partitions, quiet_stft, streamed
+from strategies import (
+    channel_counts,
+    dtypes,
+    geometries,
+    live_engine,
+    noise,
+    partitions,
+    quiet_stft,
+    streamed,
+)
 
 from rtstft import STFT, Chain, Context, FrameInfo, Plugin, Processor
 from rtstft.crossfade import Crossfade, Fade
 from rtstft.delay import FrameDelay
+from rtstft.live.events import EventLog
 from rtstft.plugins.gain import Gain
 
 SETTINGS: list[dict[str, Any]] = [{"mix": 0.0}, {"bypass": True}, {"mix": 0, "bypass": True}]
@@ -197,7 +207,9 @@ def splatter_db(
     """Loudest bin so far away from a sine, relative to it, around a change made while it plays."""
     stretch = max(4096, 4 * geometry.win_length)
     x = np.sin(2 * np.pi * TONE_HZ / SAMPLERATE * np.arange(8 * stretch))
-    processor = Processor(callbacks, geometry, SAMPLERATE, channels=1, dtype="float64")
+    if not isinstance(callbacks, Processor):
+        callbacks = Processor(callbacks, geometry, SAMPLERATE, channels=1, dtype="float64")
+    processor, x = callbacks, x.astype(callbacks.dtype)
     y = processor.process(x[: 4 * stretch])
     change()
     y = np.concatenate([y, processor.process(x[4 * stretch :])])
@@ -248,6 +260,16 @@ def test_toggling_twice_at_once_leaves_no_click(geometry: STFT, meanwhile: int) 
             plugin.bypass = False
 
     assert splatter_db(geometry, [toggle_again, plugin], lambda: plugin.set(bypass=True)) < -90
+
+
+@pytest.mark.parametrize("geometry", [*GEOMETRIES.values(), *ABRUPT.values()], ids=[*GEOMETRIES, *ABRUPT])
+@pytest.mark.parametrize("on", [False, True])
+@pytest.mark.parametrize("look", [0, 3])
+def test_bypass_of_a_stream_leaves_no_click(geometry: STFT, on: bool, look: int) -> None:
+    engine = live_engine(Delayed(look, -0.5), geometry, EventLog(), SAMPLERATE)
+    engine.bypass.on = not on
+    assert splatter_db(geometry, engine, lambda: setattr(engine.bypass, "on", on)) < -90
+    assert engine.bypass.complete is on
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES.values(), ids=GEOMETRIES)

@@ -11,6 +11,7 @@ from rtstft.arrays import is_within
 from rtstft.callbacks import name_of
 from rtstft.errors import RAISED, PluginError, StreamError
 from rtstft.geometry import STFT
+from rtstft.live.bypass import Bypass
 from rtstft.live.events import EventLog
 from rtstft.live.guard import Guard
 from rtstft.live.overload import Overload
@@ -31,7 +32,7 @@ class LiveEngine(Processor):
     """Processes blocks; never raises for what is in them, or for what a callback does.
 
     Attributes:
-        bypass: leave all callbacks out, at the same latency; set from any thread.
+        bypass: whether and how far all callbacks are left out.
         first_error: the first failure of a callback, or None.
         callback_errors, bad_input, late_frames, frames: as in Stats.
         load: histogram of the time of frames.
@@ -57,7 +58,6 @@ class LiveEngine(Processor):
         self._returns = returns
         self._on_error = on_error
         self._events = events
-        self.bypass = False
         self.first_error: PluginError | None = None
         self.callback_errors = 0
         self.bad_input = 0
@@ -78,6 +78,7 @@ class LiveEngine(Processor):
             planner_effort=planner_effort,
             aux=aux,
         )
+        self.bypass = Bypass(self._row.crossfade, self._frame, self._row.lookahead)
         self._busy_s = 0.0  # time spent on the frame that is not complete yet
 
     @property
@@ -88,12 +89,12 @@ class LiveEngine(Processor):
     @property
     def skipping(self) -> bool:
         """Whether callbacks are left out."""
-        return self.bypass or self.overload.active
+        return self.bypass.complete or self.overload.active
 
     @property
     def probing(self) -> bool:
         """Whether callbacks that are left out are timed on a copy of the frame."""
-        return self.overload.probing and not self.bypass
+        return self.overload.probing and not self.bypass.complete
 
     @property
     def _present(self) -> list[Guard]:
@@ -173,6 +174,7 @@ class LiveEngine(Processor):
     def reset(self) -> None:
         """Forgets the signal, not the counts."""
         super().reset()
+        self.bypass.reset()
         for guard in self._present:
             guard.reset()
 
@@ -182,6 +184,9 @@ class LiveEngine(Processor):
 
     def _entry_of(self, stage: Stage, _: bool) -> Call:
         return Guard(stage, self._frame, self, returns=self._returns)
+
+    def _before(self) -> list[Call]:
+        return [self._begin_frame]
 
     def _after(self) -> list[Call]:
         return [self._end_frame]
@@ -199,8 +204,12 @@ class LiveEngine(Processor):
     def _rejected(self, error: PluginError) -> None:
         self._events.add(f"{error}; it was not taken in, what played before goes on", error)
 
+    def _begin_frame(self, frame: ComplexArray) -> None:
+        self.bypass.begin_frame(frame)
+
     def _end_frame(self, frame: ComplexArray) -> None:
-        if not self.bypass:
+        self.bypass.end_frame(frame)
+        if not self.bypass.complete:
             probe_s = sum(guard.probe_s for guard in self._present) if self.probing else 0.0
             self.overload.end_frame(frame, probe_s)
 

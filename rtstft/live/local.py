@@ -146,11 +146,11 @@ class LocalStream:
     @property
     def bypass(self) -> bool:
         """Whether all callbacks are left out."""
-        return self._engine.bypass
+        return self._engine.bypass.on
 
     @bypass.setter
     def bypass(self, on: bool) -> None:
-        self._engine.bypass = bool(on)
+        self._engine.bypass.on = bool(on)
 
     @property
     def error(self) -> RtstftError | None:
@@ -344,7 +344,7 @@ class LocalStream:
             lambda: (
                 "overload" if engine.overload.active else "xrun",
                 engine.load.recent,
-                {"callbacks": engine.parameters(), "bypass": engine.bypass},
+                {"callbacks": engine.parameters(), "bypass": engine.bypass.on},
             ),
         )
 

@@ -175,7 +175,7 @@ class Stream:
 
     @property
     def bypass(self) -> bool:
-        """Leaves all callbacks out, from a frame boundary on and at the same latency; may be set."""
+        """Leaves all callbacks out, crossfaded and at the same latency; may be set."""
         return self._stream.bypass
 
     @bypass.setter
