@@ -103,9 +103,13 @@ class Chain(MutableSequence[Callback]):
     def reorder(self, order: Iterable[int]) -> None:
         """Puts the callbacks into another order, named by their present indexes, each once.
 
-        From one frame to the next, which the windows crossfade. A frame passes each of them once, also
-        where a plugin with lookahead holds it back meanwhile; but where two of these change places, the
-        frames that one holds back do not pass the other.
+        From one frame to the next, which the windows crossfade: a plugin has one state, and cannot play in
+        the old order and in the new one at a time. A frame passes each of them once, also where a plugin with
+        lookahead holds it back meanwhile.
+
+        Raises:
+            ParameterError: not each index once; or, while frames pass, two plugins with lookahead are to
+                change places: what one holds back could not pass the other.
         """
         indexes = list(order)
         with self._editing() as items:

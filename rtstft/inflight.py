@@ -31,7 +31,8 @@ class InFlight:
 
     A frame that a stage with lookahead held back at that moment has passed what stood in front of that
     stage, and not yet what stood behind. Of these, the ones that it would meet again let it pass; the
-    ones that stand in front now are called for it as soon as it comes out, unless they look ahead.
+    ones that stand in front now are called for it as soon as it comes out. Stages that look ahead keep
+    their order, but for those that are empty.
     """
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from rtstft.callbacks import hears, name_of
@@ -151,6 +152,7 @@ class Row:
         planned = [stage for stage in self._planned if not stage.over]
         places = _match(wanted, planned)
         # All that may fail comes first, then what changes.
+        _refuse_passing([stage for stage in places if stage], planned)
         fresh = {
             place: Runner(callback, self._context, self.crossfade)
             for place, callback in enumerate(wanted)
@@ -227,6 +229,17 @@ def _match(wanted: list[Callback], planned: list[Stage]) -> list[Stage | None]:
                 f"reorder, or another instance"
             )
     return places
+
+
+def _refuse_passing(stages: list[Stage], planned: list[Stage]) -> None:
+    """ParameterError if stages that look ahead change places: what is between them would miss one."""
+    ahead = [stage for stage in stages if stage.lookahead and not stage.unheard]
+    for one, other in pairwise(ahead):
+        if planned.index(one) > planned.index(other):
+            raise ParameterError(
+                f"{one.name} and {other.name} look ahead, and cannot change places while frames pass: those "
+                f"that {other.name} holds back would not pass {one.name}; make a new stream with that order"
+            )
 
 
 def _hosts(fresh: dict[int, Runner], places: list[Stage | None], planned: list[Stage]) -> dict[int, Stage]:

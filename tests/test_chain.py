@@ -297,13 +297,20 @@ def test_reordered_while_frames_are_held_back_each_passes_each_plugin_once(
     looks: list[int], data: st.DataObject, live: bool
 ) -> None:
     row = [Times(1 if look else 2, look) for look in looks]
-    chain = Chain(row)
+    chain: Any = Chain(row)
     processor = live_engine(chain, GEOMETRY, EventLog()) if live else Processor(chain, GEOMETRY, channels=1)
     x = noise(1200, 1, "float32")
     parts, done = [], 0
     orders = st.permutations(range(len(row)))
     for order, size in data.draw(st.lists(st.tuples(orders, st.integers(1, 120)), max_size=8)):
-        chain.reorder(order)
+        before = [plugin for plugin in chain if plugin.look]
+        after = [chain[index] for index in order if chain[index].look]
+        if done >= 16 and after != before:
+            with pytest.raises(ParameterError, match=r"Times and Times look ahead, and cannot change places"):
+                chain.reorder(order)
+            assert [plugin for plugin in chain if plugin.look] == before
+        else:
+            chain.reorder(order)
         parts.append(processor.process(x[done : done + size]))
         done += size
     parts.append(processor.process(x[done:]))
