@@ -4,18 +4,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
-from rtstft.callbacks import hears, name_of
+from rtstft.callbacks import hears
 from rtstft.chain import Chain, refuse_twins
 from rtstft.crossfade import Crossfade
 from rtstft.delay import FrameHistory
-from rtstft.errors import ParameterError, PluginError
+from rtstft.errors import PluginError
 from rtstft.inflight import InFlight
+from rtstft.matching import hosts, is_reordered, match, refuse_passing
 from rtstft.plugin import Callback, Context
 from rtstft.runner import Aux, Runner
-from rtstft.stage import Stage, let_pass, too_late
+from rtstft.stage import Stage, let_pass
 from rtstft.types import ComplexArray
 
 Call = Callable[[ComplexArray], Any]
@@ -122,7 +122,7 @@ class Row:
             for stage in planned:
                 if stage not in self.stages:
                     stage.start(index)
-            if index and _is_reordered(self.stages, planned):
+            if index and is_reordered(self.stages, planned):
                 self._in_flight.hold(self.stages, index)
             self.stages = planned
         self.stages = [stage for stage in self.stages if not stage.over]
@@ -150,18 +150,18 @@ class Row:
 
     def _plan(self, wanted: list[Callback]) -> None:
         planned = [stage for stage in self._planned if not stage.over]
-        places = _match(wanted, planned)
+        places = match(wanted, planned)
         # All that may fail comes first, then what changes.
-        _refuse_passing([stage for stage in places if stage], planned)
+        refuse_passing([stage for stage in places if stage], planned)
         fresh = {
             place: Runner(callback, self._context, self.crossfade)
             for place, callback in enumerate(wanted)
             if places[place] is None
         }
-        hosts = _hosts(fresh, places, planned)
+        hosting = hosts(fresh, places, planned)
         row: list[Stage] = []
         for place, callback in enumerate(wanted):
-            stage = places[place] or hosts.get(place)
+            stage = places[place] or hosting.get(place)
             if stage is None:
                 stage = Stage(let_pass, self._context, self.crossfade, 0, self._aux)
                 stage.entry = self._wrap(stage, False)
@@ -202,64 +202,6 @@ class Row:
     def _wire(self, route: list[tuple[Stage, Call]]) -> None:
         self.callers = [*(None for _ in self._before), *(stage for stage, _ in route)]
         self.calls = [*self._before, *(call for _, call in route), *self._after]
-
-
-def _is_reordered(before: list[Stage], after: list[Stage]) -> bool:
-    """Whether those that stay have another order."""
-    return [stage for stage in before if stage in after] != [stage for stage in after if stage in before]
-
-
-def _match(wanted: list[Callback], planned: list[Stage]) -> list[Stage | None]:
-    """For each callback the stage that has it, or still has it."""
-    free = list(planned)
-    places: list[Stage | None] = [None] * len(wanted)
-    for having in (lambda stage, callback: stage.callback is callback, Stage.holds):
-        for place, callback in enumerate(wanted):
-            if places[place] is None:
-                stage = next((stage for stage in free if having(stage, callback)), None)
-                if stage is not None:
-                    places[place] = stage
-                    free.remove(stage)
-    for callback, stage in zip(wanted, places):
-        if stage is not None or not hasattr(callback, "process"):
-            continue
-        if any(old.holds(callback) and not old.let_go() for old in planned):
-            raise ParameterError(
-                f"{name_of(callback)} still fades out at another place: try again in a moment, use "
-                f"reorder, or another instance"
-            )
-    return places
-
-
-def _refuse_passing(stages: list[Stage], planned: list[Stage]) -> None:
-    """ParameterError if stages that look ahead change places: what is between them would miss one."""
-    ahead = [stage for stage in stages if stage.lookahead and not stage.unheard]
-    for one, other in pairwise(ahead):
-        if planned.index(one) > planned.index(other):
-            raise ParameterError(
-                f"{one.name} and {other.name} look ahead, and cannot change places while frames pass: those "
-                f"that {other.name} holds back would not pass {one.name}; make a new stream with that order"
-            )
-
-
-def _hosts(fresh: dict[int, Runner], places: list[Stage | None], planned: list[Stage]) -> dict[int, Stage]:
-    """For newcomers the stages of those that go from between the same neighbours; or PluginError."""
-    hosts: dict[int, Stage] = {}
-    for place, runner in fresh.items():
-        before = next((stage for stage in reversed([*places[:place]]) if stage), None)
-        after = next((stage for stage in places[place:] if stage), None)
-        start = planned.index(before) + 1 if before else 0
-        end = planned.index(after) if after else len(planned)
-        taken = [planned.index(stage) + 1 for stage in hosts.values() if stage in planned[start:end]]
-        gap = [stage for stage in planned[max([start, *taken]) : end] if stage not in places]
-        fitting = [stage for stage in gap if stage.lookahead >= runner.lookahead]
-        # An empty stage is a delay, and kept for one that looks ahead.
-        going = [stage for stage in fitting if stage.callback is not let_pass]
-        if not fitting and runner.lookahead:
-            raise too_late(runner, max((stage.lookahead for stage in gap), default=0))
-        if going or (fitting and runner.lookahead):
-            hosts[place] = (going or fitting)[0]
-    return hosts
 
 
 def _flatten(row: Iterable[Any]) -> list[Callback]:
