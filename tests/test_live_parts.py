@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -247,6 +248,43 @@ def test_missing_portaudio_is_explained(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_live_command_names_bad_words(words: list[str], message: str, capsys: Any) -> None:
     assert rtstft("live", "--no-isolate", "--yes", *words) == 2
     assert message in capsys.readouterr().err
+
+
+BROKEN = """
+import rtstft
+
+class Prepares(rtstft.Plugin):
+    def prepare(self, context):
+        raise KeyError("no good")
+
+class Made(rtstft.Plugin):
+    def __init__(self):
+        raise KeyError("no good")
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "line"),
+    [
+        (["-p", "pan"], 2, "Pan: needs 2 channels"),
+        (["-p", "broken.py:Prepares"], 1, "callback 'Prepares': prepare raised KeyError: 'no good'"),
+        (["-p", "broken.py:Made"], 2, "callback 'broken.py:Made' raised KeyError: 'no good'"),
+        (["-p", "voice.toml"], 2, "from -120 to 60 dB (in the preset voice.toml)"),
+        (["-i", "no such device"], 2, ""),
+    ],
+)
+@pytest.mark.usefixtures("command_folder")
+def test_isolated_live_command_ends_with_the_same_line(
+    words: list[str], code: int, line: str, capsys: Any
+) -> None:
+    Path("broken.py").write_text(BROKEN)
+    Path("voice.toml").write_text('plugin = "gain"\nparameters.gain_db = 999.0\n')
+    told = []
+    for option in ("--no-isolate", "--isolate"):
+        assert rtstft("live", "--yes", "--duration", "0.01", option, *words) == code
+        told.append(capsys.readouterr().err)
+    assert told[0] == told[1]
+    assert line in told[0]
 
 
 def test_failure_of_a_callback_that_came_later_is_named_with_the_streams_frame() -> None:

@@ -663,9 +663,21 @@ def test_isolated_stream_survives_a_callback_whose_file_exits(tmp_path: Path) ->
     leaves = "import multiprocessing, sys\nif multiprocessing.parent_process(): sys.exit(3)\n"
     path.write_text(leaves + path.read_text())
     with Stream("gain", GEOMETRY, samplerate=RATE, isolate=True, duplex=Sent()) as stream:
-        with pytest.raises(StreamError, match="SystemExit: 3"):
+        with pytest.raises(StreamError, match=r"^SystemExit: 3$") as raised:
             stream.append(rtstft.plugin(f"{path}:Fx"))
+        assert f'"{path}"' in str(raised.value.__cause__)
         assert len(stream.parameters) == 1
+
+
+def test_error_of_another_process_has_its_traceback_for_a_cause(tmp_path: Path) -> None:
+    path = written(tmp_path / "fx.py", prepare="1 / 0")
+    with pytest.raises(PluginError, match=r"prepare raised ZeroDivisionError: division by zero$") as raised:
+        Stream(f"{path}:Fx", GEOMETRY, samplerate=RATE, isolate=True, duplex=Sent())
+    assert raised.value.callback == "Fx"
+    assert not hasattr(raised.value, "__notes__")
+    trace = str(raised.value.__cause__)
+    assert f'"{path}"' in trace
+    assert trace.endswith("ZeroDivisionError: division by zero\n")
 
 
 def test_plugin_is_still_found_after_a_broken_save(playing: Callable[..., Player], tmp_path: Path) -> None:

@@ -79,15 +79,37 @@ def _answer(stream: LocalStream, verb: str, arguments: list[Any]) -> Any:
     return getattr(stream, name)(*rest)
 
 
-def _portable(error: BaseException) -> BaseException:
-    """`error` as it can be sent: with its cause's traceback in a note, for causes stay behind."""
-    if error.__cause__ is not None:
-        error.add_note("".join(traceback.format_exception(error.__cause__)).rstrip())
-        error.__cause__ = None
+def _portable(error: BaseException) -> "_Carried":
+    """`error` as it can be sent, and arrives as an error of this package."""
+    cause = error.__cause__ if isinstance(error, RtstftError) else error
     try:
-        pickle.loads(pickle.dumps(error))
+        sent = pickle.loads(pickle.dumps(error))
     except Exception:
-        return StreamError(f"{type(error).__name__}: {error}")
-    if isinstance(error, RtstftError):
-        return error
-    return StreamError("".join(traceback.format_exception(error)).rstrip())
+        sent = None
+    if not isinstance(sent, RtstftError):
+        sent = StreamError(f"{type(error).__name__}: {error}")
+    return _Carried(sent, "" if cause is None else "".join(traceback.format_exception(cause)))
+
+
+class _Carried:
+    """Is unpickled as `error`, with a cause that shows `trace`: its own cause stays behind."""
+
+    def __init__(self, error: RtstftError, trace: str) -> None:
+        self._error = error
+        self._trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrived, (self._error, self._trace)
+
+
+class _RemoteError(Exception):
+    """Where an error came from in the other process; for debugging, and never raised itself."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+def _arrived(error: RtstftError, trace: str) -> RtstftError:
+    if trace:
+        error.__cause__ = _RemoteError(trace)
+    return error
