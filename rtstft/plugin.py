@@ -113,9 +113,10 @@ class Plugin:
         cls.params = {name: param.of(cls.__name__) for name, param in {**found, **last}.items()}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        """Makes the parameters: here, not in __init__, which a subclass may forget to call."""
+        """Makes the parameters and sets them: here, not in __init__, which a subclass may forget to call."""
         plugin = super().__new__(cls)
         plugin.parameter_values = Values(cls)
+        plugin.parameter_values.set({name: value for name, value in kwargs.items() if name in cls.params})
         if args or kwargs.keys() - cls.params:
             plugin.unwritten = _besides_parameters(cls, args, kwargs)
         return plugin

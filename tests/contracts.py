@@ -396,11 +396,12 @@ class NoKeywords(Plugin):
         frame *= self.level
 
 
-class DropsKeywords(NoKeywords):
-    """Takes parameters when it is made, and forgets them."""
+class OtherValues(NoKeywords):
+    """Takes parameters when it is made, and sets others."""
 
     def __init__(self, **params: Any) -> None:  # noqa: ARG002
         super().__init__()
+        self.level = 1.0
 
 
 class PerFrame(Smooth):
@@ -606,7 +607,7 @@ BROKEN: dict[Any, str] = {
     TakesOver: "TakesOver in .*: mix=0.0 is not the dry signal: .*: leave mix and bypass to the engine",
     InFrames: "InFrames.hold_frames counts frames, .*: declare it in seconds",
     NoKeywords: r"NoKeywords\(level=0\.0\) has level TypeError.*: in __init__, take \*\*params",
-    DropsKeywords: r"DropsKeywords\(level=0\.0\) has level 1\.0: in __init__, .* super\(\)",
+    OtherValues: r"OtherValues\(level=0\.0\) has level 1\.0: in __init__, .* super\(\)",
     PerFrame: r"PerFrame: the same noise .*: levels differ by .* on average over time .*: count no frames",
     AlwaysDat: "AlwaysDat: the same noise sounds different in .* at 96000 Hz and .* at 24000 Hz: levels",
     PerBin: r"PerBin: the same noise .* and STFT\(4096, .*: thirds of octaves differ .*: count no bins",

@@ -275,10 +275,13 @@ def test_errors_name_the_class_that_has_inherited() -> None:
 
 def test_subclass_that_forgets_init_has_its_parameters() -> None:
     class Own(Every):
-        def __init__(self, size: int) -> None:
+        def __init__(self, size: int, **params: Any) -> None:  # noqa: ARG002
             self.size = size
 
     assert Own(3).level_db == -6.0
+    assert Own(3, level_db=-12).level_db == -12.0
+    with pytest.raises(ParameterError, match=r"Own\.level_db=1, expected"):
+        Own(3, level_db=1)
 
 
 def test_plugin_of_two_processors_is_the_last_ones() -> None:

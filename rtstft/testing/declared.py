@@ -42,6 +42,6 @@ def _check_keyword(kind: Callable[..., Plugin], params: dict[str, Any], name: st
     except TypeError as error:
         found = error
     assert found == value, (
-        f"{kind.__name__}({name}={value!r}) has {name} {found!r}: in __init__, take **params and call "
-        f"super().__init__(**params)"
+        f"{kind.__name__}({name}={value!r}) has {name} {found!r}: in __init__, take **params, call "
+        f"super().__init__(**params), and set none of them yourself"
     )
