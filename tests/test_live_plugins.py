@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -327,6 +328,25 @@ def test_made_in_a_file_is_made_again_as_it_was_named(playing: Callable[..., Pla
     path.write_text(text.format(0.125))
     player.until("made.py was saved: made.py:fx is new")
     assert np.allclose(player.play(40), 0.125, atol=1e-5)
+
+
+def moved(folder: Path) -> None:
+    folder.rename(folder.with_name("old"))
+
+
+@pytest.mark.parametrize("away", [shutil.rmtree, moved, lambda folder: moved(folder.parent)])
+def test_folder_that_is_made_anew_is_watched(
+    away: Callable[[Path], object], playing: Callable[..., Player], tmp_path: Path
+) -> None:
+    folder = tmp_path / "own" / "plugins"
+    folder.mkdir(parents=True)
+    player = playing(f"{written(folder / 'fx.py')}:Fx")
+    away(folder)
+    folder.mkdir(parents=True)
+    for level in (0.25, 2.0):
+        written(folder / "fx.py", level=level)
+        player.until("is new")
+        assert np.allclose(player.play(30), level, atol=1e-4)
 
 
 def test_isolated_stream_watches_what_comes_later(tmp_path: Path) -> None:

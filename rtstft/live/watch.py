@@ -1,6 +1,9 @@
 """Watcher: puts plugins into a running stream anew when their files are saved."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from os.path import samestat
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,8 @@ class Watcher:
     with the parameters that were set and that it still has. Where that fails, the old one stays, and an
     event says why.
 
-    Files are those of Python and presets; what a file imports is not watched. Each folder has a thread.
+    Files are those of Python and presets; what a file imports is not watched. Each folder has a thread;
+    a folder that is removed or moved is looked for again.
 
     Args:
         chain: with the chains within it.
@@ -77,26 +81,42 @@ class Watcher:
         return [(chain, member, *origin_of(member)) for chain in self._chains() for member in chain]
 
     def _watch(self, folder: Path, ready: threading.Event) -> None:
+        missed: set[Path] = set()
+        try:
+            while not self._stopping.is_set():
+                with suppress(FileNotFoundError):  # the folder is gone: it may come back
+                    for changed in self._changes(folder):
+                        ready.set()
+                        for file in changed | missed:
+                            if file.is_file():  # as it is not while an editor exchanges it
+                                self._renew(file)
+                        missed = set()
+                ready.set()
+                missed = {file for file in self._files.copy() if file.parent == folder}
+                self._stopping.wait(_DEBOUNCE_MS / 1000)
+        except RAISED as error:  # the system has no more watches to give, for instance
+            self._events.add(f"files in {folder} are not watched any more: {error}")
+            ready.set()
+
+    def _changes(self, folder: Path) -> Iterator[set[Path]]:
+        """Files of `folder` that have changed, or none; ends when another folder stands in its place."""
+        seen = folder.stat()
         # The folder, for editors put another file in the place of the old one.
-        changes = self._watchfiles.watch(
+        for change in self._watchfiles.watch(
             folder,
-            watch_filter=lambda _, path: Path(path) in self._files,
+            watch_filter=lambda _, path: Path(path) == folder or Path(path) in self._files,
             debounce=_DEBOUNCE_MS,
             stop_event=self._stopping,
             rust_timeout=_DEBOUNCE_MS,
             yield_on_timeout=True,
             recursive=False,
             raise_interrupt=False,
-        )
-        try:
-            for change in changes:
-                ready.set()
-                for file in {Path(path) for _, path in change}:
-                    if file.is_file():  # as it is not while an editor exchanges it
-                        self._renew(file)
-        except RAISED as error:  # the system has no more watches to give, for instance
-            self._events.add(f"files in {folder} are not watched any more: {error}")
-            ready.set()
+        ):
+            yield {Path(path) for _, path in change}
+            # A new one may have the number of one that was removed; of a parent that moves, nothing is told.
+            removed = (self._watchfiles.Change.deleted, str(folder)) in change
+            if removed or not samestat(seen, folder.stat()):
+                return
 
     def _renew(self, file: Path) -> None:
         for chain, old, spec, files in self._members():
