@@ -4,6 +4,7 @@ import copy
 import math
 import numbers
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Generic, Self, TypeVar, overload
 
 import numpy as np
@@ -140,9 +141,12 @@ class Param(Generic[T]):
             value = {"false": False, "off": False, "no": False, "0": False}.get(text.lower(), value)
         elif self.kind is not str:
             try:
-                value = self.kind(text)
+                value = float(text)
             except ValueError:
                 raise ParameterError(f"{self._where}={text}, expected {self.expected}") from None
+            if self.kind is int:
+                with suppress(ValueError):  # 2.0, which is one as well; the others are exact so
+                    value = int(text)
         return self.check(value)
 
     @property

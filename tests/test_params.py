@@ -135,6 +135,8 @@ PARSED: list[tuple[str, str, Any]] = [
     ("level_db", "-6", -6.0),
     ("level_db", "-1e1", -10.0),
     ("order", "12", 12),
+    ("order", "5.0", 5),
+    ("limit", str(-(2**53) - 1), -(2**53) - 1),
     ("shape", "square", "square"),
     ("title", "1", "1"),
     *(("active", text, True) for text in ("true", "True", "on", "yes", "1")),
