@@ -43,6 +43,11 @@ def find(place: str) -> Any:
             f"callback {place!r}: expected the name of a plugin (rtstft plugins lists them), file.py:name or "
             f"package.module:name"
         )
+    if ":" in where and not where.endswith(".py"):
+        raise CallbackError(
+            f"callback {place!r}: expected NAME:PARAMETER=VALUE, the name being a plugin's, file.py:name or "
+            f"package.module:name"
+        )
     module = _module(where, place)
     try:
         return attrgetter(name)(module)
