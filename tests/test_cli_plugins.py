@@ -314,6 +314,18 @@ def test_preset_as_json_has_what_it_sets(
             assert facts == {**plugin.params[name].describe(), "value": value, "automation": points}
 
 
+def test_plugin_that_says_nothing_of_itself_is_shown_without_words_of_the_base_class(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("fx.py").write_text(FX + "\nclass Silent(rtstft.Plugin):\n    pass\nclass Heir(Add):\n    pass\n")
+    said = []
+    for name in ("Silent", "Heir"):
+        assert rtstft("plugins", f"fx.py:{name}", "--json") == 0
+        facts = json.loads(capsys.readouterr().out)
+        said.append((facts["summary"], facts["doc"]))
+    assert said == [("", ""), ("Adds to the first bin.",) * 2]
+
+
 def test_preset_of_one_plugin_or_none_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     save_preset("one.json", Gain(gain_db=3))
     save_preset("none.json", Chain())

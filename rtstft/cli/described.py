@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 def facts_of(plugin: Plugin, name: str) -> dict[str, Any]:
     """All about a plugin, found under `name`, that JSON can hold."""
     kind = type(plugin)
+    doc = inspect.getdoc(kind) or ""
+    if doc == inspect.getdoc(Plugin):  # inherited by one that says nothing of itself
+        doc = ""
     return {
         "name": name,
         "class": place_in_file(kind) or f"{kind.__module__}:{kind.__qualname__}",
-        "summary": " ".join((inspect.getdoc(kind) or "").partition("\n\n")[0].split()),
-        "doc": inspect.getdoc(kind) or "",
+        "summary": " ".join(doc.partition("\n\n")[0].split()),
+        "doc": doc,
         "aux": list(plugin.aux),
         "parameters": [param.describe() for param in plugin.params.values()],
     }
