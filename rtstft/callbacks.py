@@ -1,7 +1,7 @@
 """What can be said of a callback before it is called: its name, and what it wants to be given."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -14,6 +14,11 @@ def hears(callback: Any, aux: str) -> bool:
     """Whether a callback listens to the auxiliary input `aux`: it says so, or takes all and says nothing."""
     declared = getattr(callback, "aux", ())
     return aux in declared if declared else arguments_of(getattr(callback, "process", callback)) == 3
+
+
+def names_inputs(aux: object) -> bool:
+    """Whether `aux` has auxiliary inputs by their names, as `{"sidechain": 1}` has."""
+    return isinstance(aux, Mapping) and all(isinstance(name, str) for name in aux)
 
 
 def arguments_of(process: Callable[..., Any]) -> int:

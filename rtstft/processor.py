@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from rtstft import fftw
 from rtstft.arrays import check_out, check_samples, interleave, is_finite_number
+from rtstft.callbacks import names_inputs
 from rtstft.errors import AudioError, PluginError, PluginWarning, StreamError
 from rtstft.geometry import STFT
 from rtstft.plugin import Callback, Context
@@ -72,7 +73,7 @@ class Processor:
         self.geometry = geometry
         self.dtype = _dtype(dtype)
         self.channels = _count(channels, "channels")
-        if aux is not None and not isinstance(aux, Mapping):
+        if aux is not None and not names_inputs(aux):
             raise AudioError(f"aux={aux!r}, expected names and numbers of channels, {{'sidechain': 1}}")
         aux = {name: _count(number, f"aux[{name!r}]") for name, number in (aux or {}).items()}
         self.input_channels = self.channels + sum(aux.values())

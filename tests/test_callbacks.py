@@ -485,6 +485,8 @@ def test_negative_lookahead_is_refused() -> None:
         ({"blocksize": 0}, GeometryError, "blocksize=0, expected at least 1"),
         ({"blocksize": -16}, GeometryError, "blocksize=-16, expected at least 1"),
         ({"blocksize": 16.0}, GeometryError, r"blocksize=16\.0, expected a whole number"),
+        ({"aux": [("side", 1)]}, AudioError, r"aux=\[.*, expected names and numbers of channels"),
+        ({"aux": {3: 1}}, AudioError, "aux={3: 1}, expected names and numbers of channels"),
         ({"planner_effort": "exhaustive"}, GeometryError, "'exhaustive', expected one of 'estimate'"),
     ],
     ids=repr,

@@ -749,4 +749,7 @@ def test_failure_leaves_no_file() -> None:
         process_file("in.wav", "out.wav", Side(), STFT(64, 16))
     with pytest.raises(FileError, match=r"missing\.wav does not exist"):
         process_file("in.wav", "out.wav", Side(), STFT(64, 16), aux={"sidechain": "missing.wav"})
+    bad: Any = {3: "in.wav"}
+    with pytest.raises(FileError, match=r"aux={3: 'in\.wav'}, expected names and files"):
+        process_file("in.wav", "out.wav", Side(), STFT(64, 16), aux=bad)
     assert not Path("out.wav").exists()

@@ -732,3 +732,9 @@ def test_stream_sends_only_what_fits() -> None:
 def test_auxiliary_input_that_cannot_be_is_named(aux: Any) -> None:
     with pytest.raises(AudioError, match="expected a number of channels, a file, an array or a Feed"):
         Stream(Voice(), GEOMETRY, samplerate=RATE, aux=aux, duplex=FakeDuplex(blocksize=BLOCK))
+
+
+@pytest.mark.parametrize("aux", [{3: 1}, ["voice"]])
+def test_auxiliary_inputs_without_names_are_refused(aux: Any) -> None:
+    with pytest.raises(AudioError, match="expected names and inputs"):
+        Stream([], GEOMETRY, samplerate=RATE, aux=aux, duplex=FakeDuplex(blocksize=BLOCK))

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from rtstft.callbacks import names_inputs
 from rtstft.errors import FileError
 from rtstft.file.source import Source
 from rtstft.types import RealArray
@@ -30,7 +31,7 @@ class AuxSources:
         self._sources: dict[str, Source] = {}
         self.notes: list[str] = []
         self._ended: set[str] = set()
-        if not isinstance(paths, Mapping):
+        if not names_inputs(paths):
             raise FileError(f"aux={paths!r}, expected names and files, {{'sidechain': 'voice.wav'}}")
         names = [source.name]
         with ExitStack() as undo:

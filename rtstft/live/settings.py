@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rtstft.arrays import is_finite_number
+from rtstft.callbacks import names_inputs
 from rtstft.errors import AudioError, FileError
 from rtstft.geometry import STFT
 from rtstft.live.duplex import DeviceName
@@ -70,6 +71,8 @@ class StreamSettings:
         for device in self.devices:
             if not (device is None or isinstance(device, (int, str))):
                 raise AudioError(f"device={device!r}, expected an index, part of a name, or None")
+        if not names_inputs(self.aux):
+            raise AudioError(f"aux={self.aux!r}, expected names and inputs, {{'sidechain': 1}}")
         for name, spec in self.aux.items():
             count = isinstance(spec, (int, np.integer)) and not isinstance(spec, bool) and spec > 0
             if not (count or isinstance(spec, (str, PathLike, np.ndarray, Feed))):
