@@ -23,13 +23,20 @@ class NotFiniteError(BadFrameError):
 
 def store(result: object, frame: ComplexArray) -> None:
     """Copies what a callback returned into `frame`; BadFrameError if it does not fit."""
-    returned = np.asarray(result)
+    try:
+        returned = np.asarray(result)
+    except ValueError:  # its parts have different shapes, as those of (frame, info)
+        raise _unfit(f"a {type(result).__name__}", frame) from None
     if returned.shape != frame.shape or returned.dtype.kind not in "fc":
-        raise BadFrameError(
-            f"returned {returned.dtype} of shape {returned.shape}, expected complex numbers of shape "
-            f"{frame.shape} (channels, bins), or None after changing the frame in place"
-        )
+        raise _unfit(f"{returned.dtype} of shape {returned.shape}", frame)
     frame[...] = returned
+
+
+def _unfit(what: str, frame: ComplexArray) -> BadFrameError:
+    return BadFrameError(
+        f"returned {what}, expected complex numbers of shape {frame.shape} (channels, bins), or None after "
+        f"changing the frame in place"
+    )
 
 
 def checked(call: Callable[[ComplexArray], Any], frame: ComplexArray) -> Callable[[ComplexArray], None]:

@@ -317,8 +317,9 @@ BAD_RETURNS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "integers": (lambda frame: np.ones(frame.shape, int), "returned int64 of shape"),
     "booleans": (lambda frame: np.ones(frame.shape, bool), "returned bool of shape"),
     "text": (lambda _: "frame", "returned <U5 of shape"),
+    "a tuple": (lambda frame: (frame, 1), "returned a tuple, expected complex numbers of shape"),
     "an object": (lambda _: object(), "returned object of shape"),
-    "ragged lists": (lambda _: [[1.0], [2.0, 3.0]], ""),
+    "ragged lists": (lambda _: [[1.0], [2.0, 3.0]], "returned a list, expected"),
 }
 
 
