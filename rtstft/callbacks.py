@@ -1,7 +1,7 @@
 """What can be said of a callback before it is called: its name, and what it wants to be given."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 
@@ -12,8 +12,17 @@ def name_of(callback: object) -> str:
 
 def hears(callback: Any, aux: str) -> bool:
     """Whether a callback listens to the auxiliary input `aux`: it says so, or takes all and says nothing."""
-    declared = getattr(callback, "aux", ())
+    declared = inputs_of(callback)
     return aux in declared if declared else arguments_of(getattr(callback, "process", callback)) == 3
+
+
+def inputs_of(callback: object) -> tuple[str, ...]:
+    """Names of the auxiliary inputs that a callback says it needs; TypeError if that is no tuple of names."""
+    names = getattr(callback, "aux", ())
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        such = names if isinstance(names, str) else "sidechain"
+        raise TypeError(f"aux is {names!r}, expected a tuple of names: ({such!r},)")
+    return tuple(names)
 
 
 def names_inputs(aux: object) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from rtstft.callbacks import arguments_of, name_of
+from rtstft.callbacks import arguments_of, inputs_of, name_of
 from rtstft.crossfade import Crossfade, Fade
 from rtstft.delay import FrameDelay
 from rtstft.errors import PluginError, RtstftError, SetupError
@@ -43,9 +43,11 @@ class Runner:
             hint = f" (rtstft.plugin({callback!r}) makes one by name)" if isinstance(callback, str) else ""
             raise PluginError(self.name, None, f"cannot be called, expected a function or a plugin{hint}")
         self.callback: Any = callback
-        names = getattr(callback, "aux", ())
-        if isinstance(names, str):
-            raise PluginError(self.name, None, f"aux is {names!r}, expected a tuple of names: ({names!r},)")
+        try:
+            names = inputs_of(callback)
+            self._arguments = arguments_of(process)
+        except TypeError as error:
+            raise PluginError(self.name, None, str(error)) from None
         for name in names:
             if name not in context.aux:
                 there_are = ", ".join(context.aux) or "none"
@@ -77,10 +79,6 @@ class Runner:
         self._fade = Fade(crossfade, 1.0)
         self._settle()
         self.process = process
-        try:
-            self._arguments = arguments_of(process)
-        except TypeError as error:
-            raise PluginError(self.name, None, str(error)) from None
         self.plain = self._values is None and self._arguments == 1
         self._dry = FrameDelay(self.lookahead, (context.channels, stft.bins), context.complex_dtype)
 

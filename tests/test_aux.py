@@ -149,6 +149,16 @@ def test_aux_that_is_one_name_is_refused() -> None:
         Processor(plugin, GEOMETRY, aux={"side": 1})
 
 
+def test_aux_that_is_no_tuple_is_refused() -> None:
+    class Asks(Plugin):
+        def aux(self) -> tuple[str, ...]:  # type: ignore[override]
+            return ("side",)
+
+    says = r"aux is <bound method .*>, expected a tuple of names: \('sidechain',\)"
+    with pytest.raises(PluginError, match=says):
+        Processor(Asks(), GEOMETRY, aux={"side": 1})
+
+
 @pytest.mark.parametrize("count", [0, -1, 1.5, "two"])
 def test_bad_channel_count_is_refused(count: Any) -> None:
     with pytest.raises(AudioError, match=r"aux\['side'\]"):

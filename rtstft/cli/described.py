@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rtstft.callbacks import inputs_of
 from rtstft.chain import Chain
 from rtstft.places import place_in_file, place_of
 from rtstft.plugin import Plugin
@@ -26,7 +27,7 @@ def facts_of(plugin: Plugin, name: str) -> dict[str, Any]:
         "class": place_in_file(kind) or f"{kind.__module__}:{kind.__qualname__}",
         "summary": " ".join(doc.partition("\n\n")[0].split()),
         "doc": doc,
-        "aux": list(plugin.aux),
+        "aux": list(inputs_of(plugin)),
         "parameters": [param.describe() for param in plugin.params.values()],
     }
 
