@@ -64,7 +64,7 @@ class Param(Generic[T]):
         self.smooth_s = smooth_s
         self.fixed = fixed
         if self.kind not in (bool, int, float, str):
-            raise ParameterError(f"default={default!r}, expected a bool, int, float or str")
+            raise ParameterError(f"default={_shown(default)}, expected a bool, int, float or str")
         if (min is not None or max is not None) and self.kind not in (int, float):
             raise ParameterError(f"min and max are for numbers, the default is {default!r}")
         for limit in (min, max):
@@ -103,11 +103,19 @@ class Param(Generic[T]):
     def __get__(self, plugin: Any, owner: type) -> Self | T:
         if plugin is None:
             return self
-        value: T = plugin.parameter_values.read(self.name)
+        try:
+            values = plugin.parameter_values
+        except AttributeError:
+            raise self._misplaced(plugin) from None
+        value: T = values.read(self.name)
         return value
 
     def __set__(self, plugin: Any, value: T) -> None:
-        plugin.parameter_values.set({self.name: value})
+        try:
+            values = plugin.parameter_values
+        except AttributeError:
+            raise self._misplaced(plugin) from None
+        values.set({self.name: value})
 
     def check(self, value: object) -> T:
         """`value` as this parameter keeps it; ParameterError if it is none of its values."""
@@ -123,7 +131,7 @@ class Param(Generic[T]):
             if number is not None and low <= number <= high:
                 checked = number
         if checked is None:
-            raise ParameterError(f"{self._where}={value!r}, expected {self.expected}")
+            raise ParameterError(f"{self._where}={_shown(value)}, expected {self.expected}")
         result: T = checked
         return result
 
@@ -181,9 +189,24 @@ class Param(Generic[T]):
             "doc": self.doc,
         }
 
+    def _misplaced(self, holder: object) -> ParameterError:
+        return ParameterError(
+            f"{self._where}: {type(holder).__name__} is no plugin, and has no values of parameters: derive "
+            f"it from rtstft.Plugin"
+        )
+
     @property
     def _where(self) -> str:
         return f"{self.owner}.{self.name}" if self.owner else "default"
+
+
+def _shown(value: object) -> str:
+    """`value` on one line; of an array of several, the beginning."""
+    text = repr(value)
+    if "\n" not in text:
+        return text
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line:.57}..."
 
 
 def _number(value: numbers.Real, *, whole: bool) -> int | float | None:

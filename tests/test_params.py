@@ -89,6 +89,12 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("level_db", "-6", "level_db='-6'"),
     ("level_db", None, "level_db=None"),
     ("level_db", np.zeros(2), "level_db=array"),
+    ("level_db", np.eye(2), r"level_db=array\(\[\[1\., 0\.\], \[0\., 1\.\]\]\), expected a number"),
+    (
+        "level_db",
+        np.zeros((999, 2)),
+        r"level_db=array\(\[\[0\., 0\.\], \[0\.[^\n]{1,50}\.\.\., expected a number",
+    ),
     ("level_db", 1j, "level_db=1j"),
     ("level_db", -(10**400), "level_db=-10000"),
     ("order", 2.5, r"order=2\.5, expected a whole number from 1 to 2000000"),
@@ -223,6 +229,18 @@ def test_subclass_overrides_inherits_and_takes_away() -> None:
     assert "ratio" not in Without.params
     with pytest.raises(ParameterError, match="no parameter 'ratio'"):
         Without(ratio=3.0)
+
+
+def test_parameter_of_what_is_no_plugin_says_where_it_belongs() -> None:
+    class Bare:
+        depth = Param(0.5)
+
+    bare = Bare()
+    says = r"Bare\.depth: Bare is no plugin, .*: derive it from rtstft\.Plugin"
+    with pytest.raises(ParameterError, match=says):
+        print(bare.depth)
+    with pytest.raises(ParameterError, match=says):
+        bare.depth = 0.25
 
 
 def test_mixin_classes_bring_parameters() -> None:
