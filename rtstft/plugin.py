@@ -19,7 +19,8 @@ from rtstft.places import find, place_of, with_file
 from rtstft.types import ComplexArray
 from rtstft.values import Values
 
-_RESERVED = ("mix", "bypass")
+_LAST = ("mix", "bypass")
+_RESERVED = {*_LAST, "set", "automate", "to_dict", "from_dict", "params", "parameter_values"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class Plugin:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         for name, value in vars(cls).items():
+            if name == "params" and isinstance(value, dict) and value.keys() >= set(_LAST):
+                continue  # of a class that is made anew of its parts, as by dataclass(slots=True)
             if name in _RESERVED or (isinstance(value, Param) and hasattr(Plugin, name)):
                 raise TypeError(f"{cls.__name__}.{name}: every plugin has {name!r} already; rename it")
         names = [
@@ -109,7 +112,7 @@ class Plugin:
         ]
         # What a subclass has put in a parameter's place is no parameter any more.
         found = {name: value for name in names if isinstance(value := getattr(cls, name), Param)}
-        last = {name: found.pop(name) for name in _RESERVED}
+        last = {name: found.pop(name) for name in _LAST}
         cls.params = {name: param.of(cls.__name__) for name, param in {**found, **last}.items()}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:

@@ -5,8 +5,9 @@ import json
 import pickle
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -203,6 +204,30 @@ def test_impossible_declaration_is_refused(arguments: dict[str, Any], says: str)
 def test_name_that_every_plugin_has_is_refused(name: str) -> None:
     with pytest.raises(TypeError, match=rf"Clash\.{name}.*rename"):
         type("Clash", (Plugin,), {name: Param(1.0)})
+
+
+@pytest.mark.parametrize(
+    "name", ["mix", "set", "automate", "to_dict", "from_dict", "params", "parameter_values"]
+)
+@pytest.mark.parametrize("value", [lambda self: self, {"level": 1.0}, 3])
+def test_name_that_the_engine_uses_is_refused_whatever_stands_there(name: str, value: Any) -> None:
+    with pytest.raises(TypeError, match=rf"Clash\.{name}: every plugin has '{name}' already; rename it"):
+        type("Clash", (Plugin,), {name: value})
+
+
+def test_plugin_may_be_a_dataclass_with_slots() -> None:
+    @dataclass(slots=True)
+    class Sized(Plugin):
+        size: int = 3
+        level: ClassVar[Any] = Param(1.0)
+
+        def process(self, frame: Any) -> None:
+            frame *= self.level * self.size
+
+    sized = Sized(size=2)
+    sized.set(level=0.5)
+    assert (sized.level, list(Sized.params)) == (0.5, ["level", "mix", "bypass"])
+    Processor(sized, GEOMETRY).process(X)
 
 
 def test_units_come_from_the_name_and_all_of_it_is_json() -> None:
