@@ -52,8 +52,10 @@ def _as_array(values: Any, what: str) -> np.ndarray[Any, Any]:
 
 
 def is_finite_number(value: object) -> bool:
-    """Whether `value` is a real number, neither NaN nor infinite."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and bool(np.isfinite(value))
+    """Whether `value` is a real number, neither NaN nor infinite, and not True or False."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    return bool(np.isfinite(value))
 
 
 def is_within(x: RealArray, limit: float) -> bool:

@@ -138,7 +138,7 @@ class Param(Generic[T]):
     def nearest(self, value: object) -> T:
         """As `check`, but what is to be a whole number is rounded: a course of time lies between them."""
         found: Any = value
-        between = self.kind is int and is_finite_number(value) and not isinstance(value, bool)
+        between = self.kind is int and is_finite_number(value)
         return self.check(round(found) if between else found)
 
     def parse(self, text: str) -> T:

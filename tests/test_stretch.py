@@ -173,7 +173,7 @@ def test_memory_does_not_grow_with_the_length() -> None:
     assert peaks[2] < 1.1 * peaks[1]
 
 
-@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf"), 17.0, 0.06, "2"])
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("nan"), float("inf"), 17.0, 0.06, "2", True])
 def test_rate_that_cannot_be(rate: Any, tmp_path: Path) -> None:
     with pytest.raises(AudioError, match="expected a speed from"):
         rtstft.stretch_file(tmp_path / "in.wav", tmp_path / "out.wav", rate)
