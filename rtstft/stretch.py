@@ -43,7 +43,7 @@ class Stretcher:
 
     Raises:
         AudioError: a rate that cannot be.
-        GeometryError: frames too far apart, or input frames less than a sample.
+        GeometryError: a window that is too short, frames too far apart, or input frames less than a sample.
     """
 
     def __init__(
@@ -58,8 +58,15 @@ class Stretcher:
         self.channels = channels
         self.dtype = np.dtype(dtype)
         hop, n_fft = geometry.hop_length, geometry.n_fft
-        if hop * rate < 1 or hop * max(1.0, rate) > geometry.win_length / 2:
-            best = max(1, math.ceil(1 / rate), int(geometry.win_length / (4 * max(1.0, rate))))
+        least, faster = max(1, math.ceil(1 / rate)), max(1.0, rate)
+        shortest = math.ceil(2 * least * faster)
+        if geometry.win_length < shortest:
+            raise GeometryError(
+                f"at rate={rate:g} a window of {geometry.win_length} samples is too short for any hop, "
+                f"expected {shortest} or more"
+            )
+        if hop * rate < 1 or hop * faster > geometry.win_length / 2:
+            best = max(least, int(geometry.win_length / (4 * faster)))
             raise GeometryError(
                 f"at rate={rate:g} and hop_length={hop} input frames are {hop * rate:g} samples apart, "
                 f"output frames {hop}, expected 1 to {geometry.win_length / 2:g}, half of win_length: "

@@ -1,6 +1,7 @@
 """Time stretching: lengths, starts, pitch, consistency, channels, files, the command."""
 
 import json
+import re
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
@@ -188,6 +189,19 @@ def test_frames_too_far_apart_name_a_hop_that_works() -> None:
         Stretcher(0.5, STFT(1024, 600, window="boxcar"))
     with pytest.raises(GeometryError, match="try hop_length="):
         Stretcher(0.1, STFT(64, 4))
+
+
+@given(rate=rates, n_fft=st.integers(2, 300))
+def test_refused_geometry_names_one_that_works(rate: float, n_fft: int) -> None:
+    try:
+        Stretcher(rate, geometry_for(rate, RATE, n_fft))
+    except GeometryError as error:
+        found = re.search(r"try hop_length=(\d+)$|, expected (\d+) or more$", str(error))
+        assert found
+        hop, window = found.groups()
+        length = int(window or n_fft)
+        Stretcher(rate, STFT(length, int(hop or length // (2 * max(1, rate))), window="boxcar"))
+        assert not window or length > n_fft
 
 
 def test_misuse_is_said_plainly() -> None:

@@ -38,7 +38,7 @@ def stretch_file(
     Raises:
         FileError: `src` cannot be read, or `dst` not written as asked.
         AudioError: a rate that cannot be, NaN or Inf in the input, or clipping that `clip="error"` refuses.
-        GeometryError: frames of the input would be more than half a window apart.
+        GeometryError: frames would be more than half a window apart, or less than a sample.
     """
     check_rate(rate)
     with Source(src) as source:
