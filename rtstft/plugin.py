@@ -20,7 +20,7 @@ from rtstft.types import ComplexArray
 from rtstft.values import Values
 
 _LAST = ("mix", "bypass")
-_RESERVED = {*_LAST, "set", "automate", "to_dict", "from_dict", "params", "parameter_values"}
+_RESERVED = {*_LAST, "set", "automate", "params", "parameter_values"}
 
 
 @dataclass(frozen=True, slots=True)
