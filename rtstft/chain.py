@@ -103,8 +103,10 @@ class Chain(MutableSequence[Callback]):
     def reorder(self, order: Iterable[int]) -> None:
         """Puts the callbacks into another order, named by their present indexes, each once.
 
-        From one frame to the next, which the windows crossfade: a plugin has one state, and cannot play in
-        the old order and in the new one at a time. A frame passes each of them once, also where a plugin with
+        A plugin has one state, and cannot play in the old order and in the new one at a time. So what those
+        that change places do to a frame is looked at for two frames, held as a gain of each bin, and faded
+        over to what they do in their new order. What is no such gain, as the noise of a whisper is none,
+        begins with a frame, which the windows crossfade. A frame passes each plugin once, also where
         lookahead holds it back meanwhile.
 
         Raises:

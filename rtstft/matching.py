@@ -9,9 +9,12 @@ from rtstft.runner import Runner
 from rtstft.stage import Stage, let_pass, too_late
 
 
-def is_reordered(before: list[Stage], after: list[Stage]) -> bool:
-    """Whether those that stay have another order."""
-    return [stage for stage in before if stage in after] != [stage for stage in after if stage in before]
+def reordered(before: list[Stage], after: list[Stage]) -> list[Stage]:
+    """Of those that stay, the ones between which another order begins and ends, as they stood before."""
+    old = [stage for stage in before if stage in after]
+    new = [stage for stage in after if stage in before]
+    moved = [place for place, stage in enumerate(old) if stage is not new[place]]
+    return old[moved[0] : moved[-1] + 1] if moved else []
 
 
 def match(wanted: list[Callback], planned: list[Stage]) -> list[Stage | None]:

@@ -11,8 +11,9 @@ from rtstft.chain import Chain, refuse_twins
 from rtstft.crossfade import Crossfade
 from rtstft.delay import FrameHistory
 from rtstft.errors import PluginError
+from rtstft.handover import Handover
 from rtstft.inflight import InFlight
-from rtstft.matching import hosts, is_reordered, match, refuse_passing
+from rtstft.matching import hosts, match, refuse_passing, reordered
 from rtstft.plugin import Callback, Context
 from rtstft.runner import Aux, Runner
 from rtstft.stage import Stage, let_pass
@@ -62,6 +63,8 @@ class Row:
         self.crossfade = Crossfade(context)
         self._aux = FrameHistory(aux)
         self._in_flight = InFlight()
+        self._handover: Handover | None = None
+        self._next: list[Stage] | None = None  # the plan that is to come
         self._wrap = wrap
         self._before, self._after = list(before), list(after)
         self._lock = threading.Lock()
@@ -114,15 +117,21 @@ class Row:
     def step(self, index: int) -> list[Call]:
         """Changes the row as planned, before frame `index`; gives what is to be called on it.
 
-        A change waits until all frames of an earlier order are out.
+        Another order waits until it is known what the present one does, and any change until all frames
+        of an earlier order are out, and that order has faded.
         """
         self.changing = False
-        if self._plans and not self._in_flight.holding:
-            planned = self._plans.popleft()
+        if self._plans:
+            self._next = self._plans.popleft()
+        if self._handover is not None and self._handover.over:
+            self._handover = None
+        if self._next is not None and self._may_become(self._next, index):
+            planned, self._next = self._next, None
             for stage in planned:
                 if stage not in self.stages:
                     stage.start(index)
-            if index and is_reordered(self.stages, planned):
+            if self._handover is not None:
+                self._handover.begin()
                 self._in_flight.hold(self.stages, index)
             self.stages = planned
         self.stages = [stage for stage in self.stages if not stage.over]
@@ -130,7 +139,7 @@ class Row:
         if self._in_flight.holding:
             self._wire(self._in_flight.route(self.stages, index))
             self.changing = True
-        if not all(stage.settled for stage in self.stages):
+        if self._next or self._handover or not all(stage.settled for stage in self.stages):
             self.changing = True
         return self.calls
 
@@ -142,11 +151,24 @@ class Row:
     def reset(self) -> None:
         """Back to the state after construction, with the callbacks that there are by now."""
         self._in_flight = InFlight()
+        self._handover = None
         self.step(0)
         for stage in self.stages:
             stage.reset()
         self._aux.reset()
         self.step(0)
+
+    def _may_become(self, planned: list[Stage], index: int) -> bool:
+        """Whether the row can be as planned by now."""
+        if self._in_flight.holding or (self._handover is not None and self._handover.begun):
+            return False
+        moving = reordered(self.stages, planned) if index else []
+        if not moving:
+            self._handover = None
+            return True
+        if self._handover is None or self._handover.stages != moving:
+            self._handover = Handover(moving, self._context, self.crossfade)
+        return self._handover.ready
 
     def _plan(self, wanted: list[Callback]) -> None:
         planned = [stage for stage in self._planned if not stage.over]
@@ -200,8 +222,13 @@ class Row:
         self._wire([(stage, stage.entry) for stage in self.stages])
 
     def _wire(self, route: list[tuple[Stage, Call]]) -> None:
-        self.callers = [*(None for _ in self._before), *(stage for stage, _ in route)]
-        self.calls = [*self._before, *(call for _, call in route), *self._after]
+        row: list[tuple[Stage | None, Call]] = [*route]
+        if self._handover is not None:
+            moving = [place for place, (stage, _) in enumerate(route) if stage in self._handover.stages]
+            row.insert(moving[-1] + 1, (None, self._handover.leave))
+            row.insert(moving[0], (None, self._handover.enter))
+        self.callers = [*(None for _ in self._before), *(stage for stage, _ in row)]
+        self.calls = [*self._before, *(call for _, call in row), *self._after]
 
 
 def _flatten(row: Iterable[Any]) -> list[Callback]:

@@ -388,7 +388,7 @@ def test_row_is_edited_while_it_plays() -> None:
         stream.replace(1, "gain:gain_db=0")
         assert np.allclose(player.play(40), 0.5, atol=1e-5)
         stream.reorder([1, 0])
-        player.play()
+        player.play(3)
         assert [row["parameters"]["gain_db"] for row in stream.parameters] == [0, pytest.approx(-6.0206)]
         stream.remove(1)
         assert np.allclose(player.play(40), 1, atol=1e-5)

@@ -295,3 +295,17 @@ def test_changing_a_chain_leaves_no_click(geometry: STFT, kind: str) -> None:
         "removed": lambda: chain.clear(),
     }[kind]
     assert splatter_db(geometry, chain, change) < -90
+
+
+class Rooted(Plugin):
+    """Divides by the square root of the loudest bin."""
+
+    def process(self, frame: Any) -> None:
+        frame /= np.sqrt(np.abs(frame).max()) or 1
+
+
+@pytest.mark.parametrize("geometry", [*GEOMETRIES.values(), *ABRUPT.values()], ids=[*GEOMETRIES, *ABRUPT])
+@pytest.mark.parametrize("look", [0, 3])
+def test_reordering_a_chain_leaves_no_click(geometry: STFT, look: int) -> None:
+    chain = Chain([Delayed(look, 0.1), Rooted()])
+    assert splatter_db(geometry, chain, chain.reverse) < -90

@@ -42,7 +42,7 @@ BUILD_ORDER = [
     ["runner"],
     ["chain", "occupant"],
     ["stage"],
-    ["inflight", "matching", "presets"],
+    ["handover", "inflight", "matching", "presets"],
     ["row"],
     ["loading", "processor"],
 ]

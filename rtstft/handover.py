@@ -1,0 +1,91 @@
+"""Handover: from what some stages made of their frames to what they make of them in another order."""
+
+import numpy as np
+
+from rtstft.crossfade import Crossfade, Fade
+from rtstft.delay import FrameDelay
+from rtstft.plugin import Context
+from rtstft.stage import Stage
+from rtstft.types import ComplexArray
+
+_FAINT = 1e-6  # of a frame's loudest bin; what was made of a bin below it is not known
+_HEARD = 1e-5  # of the frame; a smaller step needs no handover
+_BETTER = 4.0
+
+
+class Handover:
+    """Lets stages that change places go on as before for a moment, and fades that over to their new order.
+
+    A plugin has one state, and cannot play in both orders at a time. But what the old order did to a
+    frame can be told as a complex gain for each bin, and of most plugins that hardly changes from frame
+    to frame. So the last gains are held, if those of the frame before foretold the last frame with an error
+    of less than a quarter of it, and of the step that there would be without a handover. Otherwise the
+    new order begins with its first frame, which the windows crossfade.
+
+    Args:
+        stages: those that change places, in their order.
+        context: of the row's frames.
+        crossfade: of the row.
+
+    Attributes:
+        over: the new order is all that is heard.
+    """
+
+    def __init__(self, stages: list[Stage], context: Context, crossfade: Crossfade) -> None:
+        shape, dtype = (context.channels, context.stft.bins), context.complex_dtype
+        self.stages = stages
+        self.over = False
+        self._delay = sum(stage.lookahead for stage in stages)
+        self._crossfade = crossfade
+        self._given = FrameDelay(self._delay, shape, dtype)
+        self._dry, self._gains, self._foretold = np.zeros((3, *shape), dtype)
+        self._error = np.inf
+        self._fade = Fade(crossfade, 0.0)
+        self._seen = 0
+        self._first: float = np.inf  # frame of the new order
+
+    @property
+    def begun(self) -> bool:
+        """They have the new order."""
+        return self._first < np.inf
+
+    @property
+    def ready(self) -> bool:
+        """What the old order does is known: it may change."""
+        return self._seen >= self._delay + 2
+
+    def begin(self) -> None:
+        """From the next frame on, the stages have their new order."""
+        self._first = self._seen + self._delay + 1  # before it come those that lookahead held back
+
+    def enter(self, frame: ComplexArray) -> None:
+        """Before the first of the stages."""
+        self._dry = self._given.push(frame)
+
+    def leave(self, frame: ComplexArray) -> None:
+        """After the last of them; `frame` is changed in place where it is faded over."""
+        self._seen += 1
+        with np.errstate(all="ignore"):
+            np.multiply(self._gains, self._dry, out=self._foretold)
+            if self._seen == self._first:
+                step, loudness = _distance(frame, self._foretold), _distance(frame, 0)
+                hidden = _BETTER * self._error < min(step, loudness)
+                self.over = not (hidden and step > _HEARD * loudness)
+                self._fade.aim = 1.0
+            if self._seen < self._first:
+                self._learn(frame)
+            elif not self.over:
+                weight = self._fade.over(self._seen)
+                self.over = isinstance(weight, float)
+                self._crossfade.mix(self._foretold, frame, weight, frame)
+
+    def _learn(self, frame: ComplexArray) -> None:
+        loudness = np.abs(self._dry)
+        known = loudness > _FAINT * loudness.max()
+        self._error = _distance(frame, self._foretold) if known.any() else np.inf
+        self._gains[...] = 0
+        np.divide(frame, self._dry, out=self._gains, where=known)
+
+
+def _distance(one: ComplexArray, other: ComplexArray | float) -> float:
+    return float(np.abs(one - other).max())
