@@ -125,6 +125,7 @@ class Session:
     def tend(self) -> str:
         """Does all that can wait; returns why the session cannot go on, or nothing."""
         self._worker.rescue()
+        self._worker.give_way()
         self._hand_out()
         if self.error is not None:
             return f"processing ended: {self.error}"

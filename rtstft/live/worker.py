@@ -2,6 +2,7 @@
 
 import math
 import threading
+from time import monotonic, sleep
 
 import numpy as np
 
@@ -22,6 +23,8 @@ _AHEAD_S = 1.0
 _READ = 1024
 _CHUNK = 4096
 _JOIN_S = 1.0
+_WAY_S = 0.01
+_LOOK_S = 0.0005
 
 
 class Worker:
@@ -80,6 +83,7 @@ class Worker:
         self._counting = threading.Lock()
         self._starved = 0  # times that an event tells of
         self._stopping = threading.Event()
+        self._processing = False
         self._thread = threading.Thread(target=self._run, name="rtstft worker", daemon=True)
         self._running_in = 0  # identity of the thread that processes
 
@@ -139,6 +143,14 @@ class Worker:
             self._source.take_back(self.input.copy(self.position, max(self.position, unused)))
             self._filled = self.position
 
+    def give_way(self) -> None:
+        """Lets it have the interpreter lock for itself while it is at work or behind; waits 10 ms at most."""
+        end = monotonic() + _WAY_S
+        while self._processing or self.clock - self.position > 2 * self._duplex.blocksize:
+            if monotonic() > end:
+                break
+            sleep(_LOOK_S)
+
     def rescue(self) -> None:
         """What another thread can do for one that is late: covers for it, and names it."""
         if self._playout is None:
@@ -189,9 +201,12 @@ class Worker:
                 count = min(self.clock - self.position, _CHUNK // grain * grain or grain)
                 count -= count % grain
                 if count > 0:
+                    self._processing = True
                     self._process(count)
+                    self._processing = False
         except BaseException as error:
             self.error = error
+            self._processing = False
 
     def _process(self, count: int) -> None:
         block, result = self._buffers(count)

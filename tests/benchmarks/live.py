@@ -53,7 +53,7 @@ with sounddevice.Stream(samplerate=48000, channels=1, latency='low',
 """
 CONTESTANTS = {
     "rtstft, isolate=True, headroom 20 ms": (_RTSTFT, {"isolate": True, "headroom_s": 0.02}),
-    "rtstft, in the same process, headroom 250 ms": (_RTSTFT, {"isolate": False, "headroom_s": 0.25}),
+    "rtstft, in the same process, headroom 120 ms": (_RTSTFT, {"isolate": False, "headroom_s": 0.12}),
     "sounddevice callback": (_SOUNDDEVICE, {}),
 }
 DISTURBANCES = {
