@@ -1,5 +1,6 @@
 """Plugins live: hot reload, changes of the row, auxiliary inputs."""
 
+import gc
 import pickle
 import re
 import shutil
@@ -113,6 +114,22 @@ def test_saved_file_is_taken_over_at_the_same_latency(playing: Callable[..., Pla
     out = np.concatenate(player.out)[20 * BLOCK :, 0]
     assert out.min() > 0.25 - 1e-5  # never silence
     assert np.abs(np.diff(out)).max() < 0.05  # crossfaded
+
+
+def test_import_of_a_saved_file_leaves_nothing_to_collect(
+    playing: Callable[..., Player], tmp_path: Path
+) -> None:
+    path = written(tmp_path / "fx.py")
+    (tmp_path / "large_neighbour.py").write_text(
+        "import gc\nassert not gc.isenabled()\nmany = [[] for _ in range(5000)]"
+    )
+    player = playing(f"{path}:Fx")
+    player.play(20)
+    frozen = gc.get_freeze_count()
+    path.write_text(f"import large_neighbour\n{path.read_text()}")
+    player.until("is new")
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > frozen + 5000
 
 
 def test_parameter_that_the_new_one_refuses_is_told_of(

@@ -10,6 +10,7 @@ from typing import Any
 from rtstft.chain import Chain, within
 from rtstft.errors import RAISED, MissingExtraError, ParameterError
 from rtstft.live.events import EventLog
+from rtstft.live.priority import no_collections
 from rtstft.loading import load, origin_of
 from rtstft.plugin import Callback, Plugin
 
@@ -124,7 +125,8 @@ class Watcher:
                 continue
             name = Path(spec).name
             try:
-                new = load(spec)
+                with no_collections():
+                    new = load(spec)
                 refused = _take_over(old, new) if file.suffix == ".py" else []  # a preset says all itself
                 exchanged = chain.exchange(old, new)
             except RAISED as error:
