@@ -227,12 +227,20 @@ def within(items: Iterable[object]) -> Iterator[Chain]:
             yield from within(list(item))
 
 
-def _check(items: Iterable[object]) -> None:
+def flattened(items: Iterable[Callback | Chain]) -> list[Callback]:
+    """What `items` have run, with what is in the chains among them."""
+    flat: list[Callback] = []
+    for item in items:
+        flat.extend(flattened(item) if isinstance(item, Chain) else [item])
+    return flat
+
+
+def _check(items: list[Callback]) -> None:
     for item in items:
         if not (callable(item) or hasattr(item, "process") or isinstance(item, Chain)):
             made = f"; rtstft.plugin({item!r}) makes one by name" if isinstance(item, str) else ""
             raise ParameterError(f"{item!r} stands in a chain, expected a function or a plugin{made}")
-    refuse_twins(items)
+    refuse_twins([*within(items), *flattened(items)])
 
 
 def refuse_twins(callbacks: Iterable[object]) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from rtstft.callbacks import hears
-from rtstft.chain import Chain, refuse_twins
+from rtstft.chain import Chain, flattened, refuse_twins, within
 from rtstft.crossfade import Crossfade
 from rtstft.delay import FrameHistory
 from rtstft.errors import PluginError
@@ -58,7 +58,7 @@ class Row:
         single = callable(callbacks) or hasattr(callbacks, "process") or not isinstance(callbacks, Iterable)
         single = single or isinstance(callbacks, str)
         row: Any = [callbacks] if single else callbacks
-        self._root: Iterable[Any] = row if isinstance(row, Chain) else list(row)
+        self._root: list[Any] = [row] if isinstance(row, Chain) else list(row)
         self._context = context
         self.crossfade = Crossfade(context)
         self._aux = FrameHistory(aux)
@@ -70,9 +70,9 @@ class Row:
         self._lock = threading.Lock()
         self._plans: deque[list[Stage]] = deque(maxlen=1)
         self.rejected: deque[PluginError] = deque()
-        flat = _flatten(self._root)
+        flat = flattened(self._root)
         refuse_twins(flat)
-        chains = _chains(self._root)
+        chains = list(within(self._root))
         self.stages: list[Stage] = []
         delay = 0
         lasting = not chains
@@ -108,9 +108,9 @@ class Row:
     def changed(self) -> None:
         """Follows a chain: prepares what is new, and plans the change for the next frame."""
         with self._lock:
-            for chain in _chains(self._root):
+            for chain in within(self._root):
                 chain.follow(self)
-            wanted = _flatten(self._root)
+            wanted = flattened(self._root)
             refuse_twins(wanted)
             self._plan(wanted)
 
@@ -123,7 +123,10 @@ class Row:
         self.changing = False
         if self._plans:
             self._next = self._plans.popleft()
-        if self._handover is not None and self._handover.over:
+        self.stages = [stage for stage in self.stages if not stage.over]
+        if self._handover is not None and (
+            self._handover.over or not any(stage in self.stages for stage in self._handover.stages)
+        ):
             self._handover = None
         if self._next is not None and self._may_become(self._next, index):
             planned, self._next = self._next, None
@@ -133,8 +136,7 @@ class Row:
             if self._handover is not None:
                 self._handover.begin()
                 self._in_flight.hold(self.stages, index)
-            self.stages = planned
-        self.stages = [stage for stage in self.stages if not stage.over]
+            self.stages = [stage for stage in planned if not stage.over]
         self._rewire()
         if self._in_flight.holding:
             self._wire(self._in_flight.route(self.stages, index))
@@ -145,7 +147,7 @@ class Row:
 
     def close(self) -> None:
         """Follows no chain any more."""
-        for chain in _chains(self._root):
+        for chain in within(self._root):
             chain.unfollow(self)
 
     def reset(self) -> None:
@@ -205,7 +207,7 @@ class Row:
         """Of one that cannot stay, the chain that it came from and the user hear."""
         if error is not None:
             instead = [] if stage.callback is let_pass else [stage.callback]
-            for chain in _chains(self._root):
+            for chain in within(self._root):
                 chain.withdraw(callback, instead)
             self.rejected.append(error)
 
@@ -229,15 +231,3 @@ class Row:
             row.insert(moving[0], (None, self._handover.enter))
         self.callers = [*(None for _ in self._before), *(stage for stage, _ in row)]
         self.calls = [*self._before, *(call for _, call in row), *self._after]
-
-
-def _flatten(row: Iterable[Any]) -> list[Callback]:
-    flat: list[Callback] = []
-    for item in row:
-        flat.extend(_flatten(item) if isinstance(item, Chain) else [item])
-    return flat
-
-
-def _chains(row: Any) -> list[Chain]:
-    inner = [chain for item in row if isinstance(item, Chain) for chain in _chains(item)]
-    return [row, *inner] if isinstance(row, Chain) else inner

@@ -134,6 +134,10 @@ def test_twins_are_refused_and_the_chain_stays() -> None:
     a, b = Times(2), Times(3)
     with pytest.raises(ParameterError, match="Times stands twice in the row, expected two instances"):
         Chain([a, a])
+    with pytest.raises(ParameterError, match="Times stands twice"):
+        Chain([a, Chain([b, Chain([a])])])
+    with pytest.raises(ParameterError, match="Chain stands twice"):
+        Chain([alone := Chain([a]), Chain([alone])])
     chain, processor = made(a, Chain([b]))
     changes: list[Callable[[], Any]] = [
         lambda: chain.append(a),
@@ -321,6 +325,22 @@ def test_reordered_while_frames_are_held_back_each_passes_each_plugin_once(
     y = np.concatenate(parts)[processor.lookahead :]
     expected = streamed(Processor([], GEOMETRY, channels=1), x)[: len(y)]
     assert np.array_equal(y, expected * np.float32(2 ** looks.count(0)))
+
+
+@settings(max_examples=30)
+@given(after=st.lists(st.integers(0, 12), min_size=2, max_size=2), look=st.integers(0, 2))
+def test_those_that_change_places_may_go_meanwhile(after: list[int], look: int) -> None:
+    chain, processor = made(Times(0.1, look), Times(2), np.conj)
+    x = noise(3 * SETTLED, 1, "float64")
+    processor.process(x[:100])
+    chain.reorder([2, 1, 0])
+    processor.process(x[: 16 * after[0]])
+    del chain[:2]
+    processor.process(x[: 16 * after[1]])
+    chain.clear()
+    y = np.concatenate([processor.process(x), processor.flush()])
+    plain = streamed(Processor([], GEOMETRY, channels=1, dtype="float64"), x)
+    assert y[SETTLED + 16 * look : -100] == pytest.approx(plain[SETTLED:-100], abs=1e-9)
 
 
 def test_latency_stays_and_lookahead_that_goes_leaves_its_delay() -> None:
