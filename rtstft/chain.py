@@ -107,11 +107,11 @@ class Chain(MutableSequence[Callback]):
         that change places do to a frame is looked at for two frames, held as a gain of each bin, and faded
         over to what they do in their new order. What is no such gain, as the noise of a whisper is none,
         begins with a frame, which the windows crossfade. A frame passes each plugin once, also where
-        lookahead holds it back meanwhile.
+        lookahead holds it back meanwhile; but what is held back by two that change places cannot pass
+        both, and the held gains stand in for them.
 
         Raises:
-            ParameterError: not each index once; or, while frames pass, two plugins with lookahead are to
-                change places: what one holds back could not pass the other.
+            ParameterError: not each index once.
         """
         indexes = list(order)
         with self._editing() as items:

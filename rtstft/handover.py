@@ -40,6 +40,9 @@ class Handover:
         self._given = FrameDelay(self._delay, shape, dtype)
         self._dry, self._gains, self._foretold = np.zeros((3, *shape), dtype)
         self._error = np.inf
+        self._foretells = False
+        self._level = 1.0
+        self._bridging = False
         self._fade = Fade(crossfade, 0.0)
         self._seen = 0
         self._first: float = np.inf  # frame of the new order
@@ -54,8 +57,18 @@ class Handover:
         """What the old order does is known: it may change."""
         return self._seen >= self._delay + 2
 
-    def begin(self) -> None:
-        """From the next frame on, the stages have their new order."""
+    def begin(self, *, bridging: bool) -> None:
+        """From the next frame on, the stages have their new order.
+
+        Args:
+            bridging: what comes out before the first frame of that order is of no use. In its place goes
+                what the held gains make of the dry frames; if they foretell nothing, one gain for all bins.
+        """
+        self._bridging = bridging
+        if bridging:
+            if not self._foretells:
+                self._gains[...] = self._level
+            self._foretells, self._error = True, 0.0
         self._first = self._seen + self._delay + 1  # before it come those that lookahead held back
 
     def enter(self, frame: ComplexArray) -> None:
@@ -63,26 +76,34 @@ class Handover:
         self._dry = self._given.push(frame)
 
     def leave(self, frame: ComplexArray) -> None:
-        """After the last of them; `frame` is changed in place where it is faded over."""
+        """After the last of them; `frame` may be changed in place."""
         self._seen += 1
         with np.errstate(all="ignore"):
             np.multiply(self._gains, self._dry, out=self._foretold)
-            if self._seen == self._first:
-                step, loudness = _distance(frame, self._foretold), _distance(frame, 0)
-                hidden = _BETTER * self._error < min(step, loudness)
-                self.over = not (hidden and step > _HEARD * loudness)
-                self._fade.aim = 1.0
-            if self._seen < self._first:
+            if self._seen >= self._first:
+                self._hand_over(frame)
+            elif self._bridging:
+                frame[...] = self._foretold
+            else:
                 self._learn(frame)
-            elif not self.over:
-                weight = self._fade.over(self._seen)
-                self.over = isinstance(weight, float)
-                self._crossfade.mix(self._foretold, frame, weight, frame)
+
+    def _hand_over(self, frame: ComplexArray) -> None:
+        if self._seen == self._first:
+            step = _distance(frame, self._foretold)
+            hidden = self._foretells and _BETTER * self._error < step
+            self.over = not (hidden and step > _HEARD * _distance(frame, 0))
+            self._fade.aim = 1.0
+        if not self.over:
+            weight = self._fade.over(self._seen)
+            self.over = isinstance(weight, float)
+            self._crossfade.mix(self._foretold, frame, weight, frame)
 
     def _learn(self, frame: ComplexArray) -> None:
-        loudness = np.abs(self._dry)
-        known = loudness > _FAINT * loudness.max()
-        self._error = _distance(frame, self._foretold) if known.any() else np.inf
+        before, after = np.abs(self._dry), np.abs(frame)
+        known = before > _FAINT * before.max()
+        self._error = _distance(frame, self._foretold)
+        self._foretells = bool(known.any() and _BETTER * self._error < after.max())
+        self._level = after.max() / before.max() if known.any() else 1.0
         self._gains[...] = 0
         np.divide(frame, self._dry, out=self._gains, where=known)
 

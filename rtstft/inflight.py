@@ -1,14 +1,15 @@
-"""InFlight: frames that lookahead holds back while the order of a row changes."""
+"""Frames that lookahead holds back while the order of a row changes."""
 
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from rtstft.stage import Stage
 from rtstft.types import ComplexArray
 
 Call = Callable[[ComplexArray], Any]
+Route: TypeAlias = list[tuple[Stage, Call]]
 
 
 @dataclass(slots=True, eq=False)
@@ -31,21 +32,17 @@ class InFlight:
 
     A frame that a stage with lookahead held back at that moment has passed what stood in front of that
     stage, and not yet what stood behind. Of these, the ones that it would meet again let it pass; the
-    ones that stand in front now are called for it as soon as it comes out. Stages that look ahead keep
-    their order, but for those that are empty.
+    ones that stand in front now are called for it as soon as it comes out. Those that look ahead have to
+    keep their order.
+
+    Args:
+        stages: in the order that they had.
+        index: of the first frame that does not pass them in this order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stages: list[Stage], index: int) -> None:
         # Of each stage with lookahead what it holds back, the oldest first; None needs no attention.
         self._lines: dict[Stage, deque[_Held | None]] = {}
-
-    @property
-    def holding(self) -> bool:
-        """Frames of an earlier order are on their way."""
-        return bool(self._lines)
-
-    def hold(self, stages: list[Stage], index: int) -> None:
-        """Frame `index` will not pass `stages` in this order any more; to be called with nothing held."""
         delay = 0
         for place, stage in enumerate(stages):
             if not stage.lookahead:
@@ -56,9 +53,14 @@ class InFlight:
                 for age in range(stage.lookahead)
             )
 
-    def route(self, stages: list[Stage], index: int) -> list[tuple[Stage, Call]]:
+    @property
+    def over(self) -> bool:
+        """No frame of the earlier order is on its way."""
+        return not any(held for line in self._lines.values() for held in line)
+
+    def route(self, stages: list[Stage], index: int) -> Route:
         """What to call in hop `index`, in this order, and for which of `stages`."""
-        calls: list[tuple[Stage, Call]] = []
+        calls: Route = []
         held: _Held | None = None
         for place, stage in enumerate(stages):
             if held is None:
@@ -79,6 +81,36 @@ class InFlight:
                     if one in stages[:place] and one not in held.passed and not one.lookahead:
                         calls.append((one, one.late(index - held.index, again=True)))
                         held.passed.add(one)
-        if not any(held for line in self._lines.values() for held in line):
-            self._lines.clear()
         return calls
+
+
+class Refill:
+    """Stages that look ahead have changed places: what they held back has no way through them any more.
+
+    Each is called again when the first frame of the new order comes to it. Until that is out, what comes
+    out is of no use.
+
+    Args:
+        stages: they, and those between, in their new order.
+        index: of the hop in which they have it first.
+    """
+
+    def __init__(self, stages: list[Stage], index: int) -> None:
+        self._from: dict[Stage, int] = {}
+        for stage in stages:
+            self._from[stage] = index
+            index += stage.lookahead
+        self._end = index
+        self._index = 0
+
+    @property
+    def over(self) -> bool:
+        """The first frame of the new order is out."""
+        return self._index + 1 >= self._end
+
+    def route(self, stages: list[Stage], index: int) -> Route:
+        """As of InFlight."""
+        self._index = index
+        return [
+            (stage, stage.entry if index >= self._from.get(stage, index) else stage.skip) for stage in stages
+        ]

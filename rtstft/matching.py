@@ -1,7 +1,5 @@
 """Matching: which callback of a changed row goes into which stage, and what cannot be."""
 
-from itertools import pairwise
-
 from rtstft.callbacks import name_of
 from rtstft.errors import ParameterError
 from rtstft.plugin import Callback
@@ -15,6 +13,12 @@ def reordered(before: list[Stage], after: list[Stage]) -> list[Stage]:
     new = [stage for stage in after if stage in before]
     moved = [place for place, stage in enumerate(old) if stage is not new[place]]
     return old[moved[0] : moved[-1] + 1] if moved else []
+
+
+def is_overtaking(before: list[Stage], after: list[Stage]) -> bool:
+    """Whether stages that look ahead have another order."""
+    old = [stage for stage in before if stage.lookahead and stage in after]
+    return old != [stage for stage in after if stage.lookahead and stage in before]
 
 
 def match(wanted: list[Callback], planned: list[Stage]) -> list[Stage | None]:
@@ -37,17 +41,6 @@ def match(wanted: list[Callback], planned: list[Stage]) -> list[Stage | None]:
                 f"reorder, or another instance"
             )
     return places
-
-
-def refuse_passing(stages: list[Stage], planned: list[Stage]) -> None:
-    """ParameterError if stages that look ahead change places: what is between them would miss one."""
-    ahead = [stage for stage in stages if stage.lookahead and not stage.unheard]
-    for one, other in pairwise(ahead):
-        if planned.index(one) > planned.index(other):
-            raise ParameterError(
-                f"{one.name} and {other.name} look ahead, and cannot change places while frames pass: those "
-                f"that {other.name} holds back would not pass {one.name}; make a new stream with that order"
-            )
 
 
 def hosts(fresh: dict[int, Runner], places: list[Stage | None], planned: list[Stage]) -> dict[int, Stage]:

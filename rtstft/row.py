@@ -12,8 +12,8 @@ from rtstft.crossfade import Crossfade
 from rtstft.delay import FrameHistory
 from rtstft.errors import PluginError
 from rtstft.handover import Handover
-from rtstft.inflight import InFlight
-from rtstft.matching import hosts, match, refuse_passing, reordered
+from rtstft.inflight import InFlight, Refill
+from rtstft.matching import hosts, is_overtaking, match, reordered
 from rtstft.plugin import Callback, Context
 from rtstft.runner import Aux, Runner
 from rtstft.stage import Stage, let_pass
@@ -62,7 +62,7 @@ class Row:
         self._context = context
         self.crossfade = Crossfade(context)
         self._aux = FrameHistory(aux)
-        self._in_flight = InFlight()
+        self._in_flight: InFlight | Refill | None = None
         self._handover: Handover | None = None
         self._next: list[Stage] | None = None  # the plan that is to come
         self._wrap = wrap
@@ -128,20 +128,23 @@ class Row:
             self._handover.over or not any(stage in self.stages for stage in self._handover.stages)
         ):
             self._handover = None
+        if self._in_flight is not None and self._in_flight.over:
+            self._in_flight = None
         if self._next is not None and self._may_become(self._next, index):
             planned, self._next = self._next, None
             for stage in planned:
                 if stage not in self.stages:
                     stage.start(index)
             if self._handover is not None:
-                self._handover.begin()
-                self._in_flight.hold(self.stages, index)
+                moving = [stage for stage in planned if stage in self._handover.stages]
+                overtaking = is_overtaking(self.stages, planned)
+                self._handover.begin(bridging=overtaking)
+                self._in_flight = Refill(moving, index) if overtaking else InFlight(self.stages, index)
             self.stages = [stage for stage in planned if not stage.over]
         self._rewire()
-        if self._in_flight.holding:
+        if self._in_flight is not None:
             self._wire(self._in_flight.route(self.stages, index))
-            self.changing = True
-        if self._next or self._handover or not all(stage.settled for stage in self.stages):
+        if self._in_flight or self._next or self._handover or not all(stage.settled for stage in self.stages):
             self.changing = True
         return self.calls
 
@@ -152,7 +155,7 @@ class Row:
 
     def reset(self) -> None:
         """Back to the state after construction, with the callbacks that there are by now."""
-        self._in_flight = InFlight()
+        self._in_flight = None
         self._handover = None
         self.step(0)
         for stage in self.stages:
@@ -162,7 +165,7 @@ class Row:
 
     def _may_become(self, planned: list[Stage], index: int) -> bool:
         """Whether the row can be as planned by now."""
-        if self._in_flight.holding or (self._handover is not None and self._handover.begun):
+        if self._in_flight is not None or (self._handover is not None and self._handover.begun):
             return False
         moving = reordered(self.stages, planned) if index else []
         if not moving:
@@ -176,7 +179,6 @@ class Row:
         planned = [stage for stage in self._planned if not stage.over]
         places = match(wanted, planned)
         # All that may fail comes first, then what changes.
-        refuse_passing([stage for stage in places if stage], planned)
         fresh = {
             place: Runner(callback, self._context, self.crossfade)
             for place, callback in enumerate(wanted)

@@ -304,27 +304,23 @@ def test_reordered_while_frames_are_held_back_each_passes_each_plugin_once(
     chain: Any = Chain(row)
     processor = live_engine(chain, GEOMETRY, EventLog()) if live else Processor(chain, GEOMETRY, channels=1)
     x = noise(1200, 1, "float32")
-    parts, done = [], 0
+    parts, done, overtaken = [], 0, False
     orders = st.permutations(range(len(row)))
     for order, size in data.draw(st.lists(st.tuples(orders, st.integers(1, 120)), max_size=8)):
         before = [plugin for plugin in chain if plugin.look]
-        after = [chain[index] for index in order if chain[index].look]
-        if done >= 16 and after != before:
-            with pytest.raises(ParameterError, match=r"Times and Times look ahead, and cannot change places"):
-                chain.reorder(order)
-            assert [plugin for plugin in chain if plugin.look] == before
-        else:
-            chain.reorder(order)
+        chain.reorder(order)
+        overtaken |= done >= 16 and [plugin for plugin in chain if plugin.look] != before
         parts.append(processor.process(x[done : done + size]))
         done += size
     parts.append(processor.process(x[done:]))
-    for plugin in row:
-        if not plugin.look:
-            assert len(set(plugin.indexes)) == len(plugin.indexes)
-            assert {*range(len(x) // 16 - sum(looks))} <= {*plugin.indexes}
     y = np.concatenate(parts)[processor.lookahead :]
-    expected = streamed(Processor([], GEOMETRY, channels=1), x)[: len(y)]
-    assert np.array_equal(y, expected * np.float32(2 ** looks.count(0)))
+    expected = streamed(Processor([], GEOMETRY, channels=1), x)[: len(y)] * np.float32(2 ** looks.count(0))
+    for plugin in row:
+        assert len(set(plugin.indexes)) == len(plugin.indexes)
+        if not plugin.look and not overtaken:
+            assert {*range(len(x) // 16 - sum(looks))} <= {*plugin.indexes}
+    # What those that overtake each other held back is bridged over with the gains that there were.
+    assert y == pytest.approx(expected, abs=1e-4) if overtaken else np.array_equal(y, expected)
 
 
 @settings(max_examples=30)

@@ -43,10 +43,13 @@ def tilted(frame: Any) -> Any:
     return frame * np.linspace(1, 0, frame.shape[1])
 
 
-def reordered_frames(geometry: STFT, one: Change, other: Change, look: int, x: Any) -> tuple[Any, Any, Any]:
+def reordered_frames(
+    geometry: STFT, one: Change, other: Change, looks: tuple[int, int], x: Any
+) -> tuple[Any, Any, Any]:
     """What the row is given, and gives, frame by frame; and the number of the first frame of new order."""
     given, got = [], []
-    chain = Chain([Applied(one, look), Applied(other)])
+    chain = Chain([Applied(one, looks[0]), Applied(other, looks[1])])
+    look = sum(looks)
     row = Chain([lambda frame: given.append(frame.copy()), chain, lambda frame: got.append(frame.copy())])
     processor = Processor(row, geometry, samplerate=1000, channels=x.shape[1], dtype="float64")
     half = len(x) // 2
@@ -62,7 +65,7 @@ def reordered_frames(geometry: STFT, one: Change, other: Change, look: int, x: A
 def test_steady_gains_are_held_and_faded_over(geometry: STFT, look: int, channels: int) -> None:
     n_fft, hop = geometry.n_fft, geometry.hop_length
     x = np.ones((2 * (40 * hop + 6 * n_fft), channels))  # each frame like the one before
-    _, got, begin = reordered_frames(geometry, loudest_is(1), loudest_is(2), look, x)
+    _, got, begin = reordered_frames(geometry, loudest_is(1), loudest_is(2), (look, 0), x)
     loudest = np.array([np.abs(frame).max() for frame in got])
     assert loudest[geometry.overlap // hop + 1 : begin] == pytest.approx(2)
     # Samples that the first frame of the new order shares with the last of the old are as they were.
@@ -77,7 +80,7 @@ def test_steady_gains_are_held_and_faded_over(geometry: STFT, look: int, channel
 def test_what_cannot_be_foretold_begins_with_a_frame(hop: int, look: int, seed: int) -> None:
     geometry = STFT(64, hop, window="boxcar", synthesis=np.repeat([0.0, 1.0], [64 - hop, hop]))
     x = noise(60 * geometry.hop_length + 4 * geometry.n_fft, 1, "float64", seed)
-    given, got, begin = reordered_frames(geometry, mirrored, tilted, look, x)
+    given, got, begin = reordered_frames(geometry, mirrored, tilted, (look, 0), x)
     for index, (before, after) in enumerate(zip(given, got)):
         expected = tilted(mirrored(before)) if index < begin else mirrored(tilted(before))
         assert np.array_equal(after, expected)
@@ -85,5 +88,23 @@ def test_what_cannot_be_foretold_begins_with_a_frame(hop: int, look: int, seed: 
 
 @given(geometry=geometries(longest=60), look=st.integers(0, 3))
 def test_silence_stays_silent(geometry: STFT, look: int) -> None:
-    _, got, _ = reordered_frames(geometry, mirrored, tilted, look, np.zeros((2000, 1)))
+    _, got, _ = reordered_frames(geometry, mirrored, tilted, (look, 0), np.zeros((2000, 1)))
     assert not np.any(got)
+
+
+@given(
+    hop=st.integers(16, 64), looks=st.tuples(st.integers(1, 3), st.integers(1, 3)), seed=st.integers(0, 99)
+)
+def test_what_overtakes_another_is_bridged_over_at_its_level(hop: int, looks: Any, seed: int) -> None:
+    geometry = STFT(64, hop, window="boxcar", synthesis=np.repeat([0.0, 1.0], [64 - hop, hop]))
+    x = noise(80 * hop + 256, 1, "float64", seed)
+    given, got, begin = reordered_frames(geometry, mirrored, tilted, looks, x)
+    last = begin - sum(looks)  # of those that have passed both
+    for index, (before, after) in enumerate(zip(given, got)):
+        if index < last:
+            assert np.array_equal(after, tilted(mirrored(before)))
+        elif index < begin:
+            level = np.abs(got[last - 1]).max() / np.abs(given[last - 1]).max()
+            assert after == pytest.approx(level * before, rel=1e-9)
+        elif index > begin + (64 + 20) // hop + 1:
+            assert np.array_equal(after, mirrored(tilted(before)))

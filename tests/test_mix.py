@@ -305,7 +305,7 @@ class Rooted(Plugin):
 
 
 @pytest.mark.parametrize("geometry", [*GEOMETRIES.values(), *ABRUPT.values()], ids=[*GEOMETRIES, *ABRUPT])
-@pytest.mark.parametrize("look", [0, 3])
-def test_reordering_a_chain_leaves_no_click(geometry: STFT, look: int) -> None:
-    chain = Chain([Delayed(look, 0.1), Rooted()])
+@pytest.mark.parametrize(("look", "another"), [(0, 0), (3, 0), (3, 2)])
+def test_reordering_a_chain_leaves_no_click(geometry: STFT, look: int, another: int) -> None:
+    chain = Chain([Delayed(look, 0.1), Rooted(), Delayed(another, -1.0)])
     assert splatter_db(geometry, chain, chain.reverse) < -90
