@@ -231,7 +231,7 @@ class Stage:
             if stays:
                 self._current.retired = occupant is not self._current
                 self._current = occupant
-            elif self.callback is occupant.callback:
+            elif self._candidates[-1] is entry:  # none is to come after it
                 self.callback = self._current.callback
             self._candidates.popleft()  # at last: other threads find each in one place at least
         if outcome is not None:
@@ -242,8 +242,8 @@ class Stage:
 
     def _await(self, occupant: Occupant, outcome: Outcome | None) -> None:
         with self._listing:
-            self.callback = occupant.callback
             self._candidates.append((occupant, outcome))
+            self.callback = occupant.callback  # after it, for what lets pass and is settled is over
             if self.unheard:
                 self._keep_newest()
 

@@ -339,6 +339,22 @@ def test_those_that_change_places_may_go_meanwhile(after: list[int], look: int) 
     assert y[SETTLED + 16 * look : -100] == pytest.approx(plain[SETTLED:-100], abs=1e-9)
 
 
+@pytest.mark.parametrize("before", range(1, 14))
+@pytest.mark.parametrize("meanwhile", range(7))
+def test_what_comes_goes_and_comes_back_stays(before: int, meanwhile: int) -> None:
+    chain, processor = made()
+    double = Times(2)
+    processor.process(ONES[:320])
+    chain.append(double)
+    processor.process(ONES[: 16 * before])
+    chain.remove(double)
+    processor.process(ONES[: 16 * meanwhile])
+    chain.append(double)
+    processor.process(ONES)
+    assert level(processor) == pytest.approx(2)
+    assert list(chain) == [double]
+
+
 def test_latency_stays_and_lookahead_that_goes_leaves_its_delay() -> None:
     x = noise(3 * SETTLED, 1, "float64")
     chain, processor = made(Times(1, look=3), Times(2))
