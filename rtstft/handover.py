@@ -6,11 +6,12 @@ from rtstft.crossfade import Crossfade, Fade
 from rtstft.delay import FrameDelay
 from rtstft.plugin import Context
 from rtstft.stage import Stage
-from rtstft.types import ComplexArray
+from rtstft.types import ComplexArray, RealArray
 
 _FAINT = 1e-6  # of a frame's loudest bin; what was made of a bin below it is not known
 _HEARD = 1e-5  # of the frame; a smaller step needs no handover
 _BETTER = 4.0
+_LOUDER = 2.0
 
 
 class Handover:
@@ -18,9 +19,9 @@ class Handover:
 
     A plugin has one state, and cannot play in both orders at a time. But what the old order did to a
     frame can be told as a complex gain for each bin, and of most plugins that hardly changes from frame
-    to frame. So the last gains are held, if those of the frame before foretold the last frame with an error
-    of less than a quarter of it, and of the step that there would be without a handover. Otherwise the
-    new order begins with its first frame, which the windows crossfade.
+    to frame. So the last gains are held, if those of the frame before foretold the last one with an error of
+    no more than a quarter of it, and less than a quarter of the step that there would be without a
+    handover. Otherwise the new order begins with its first frame, which the windows crossfade.
 
     Args:
         stages: those that change places, in their order.
@@ -39,9 +40,9 @@ class Handover:
         self._crossfade = crossfade
         self._given = FrameDelay(self._delay, shape, dtype)
         self._dry, self._gains, self._foretold = np.zeros((3, *shape), dtype)
+        self._loudness, self._level = np.ones((2, context.channels, 1), context.dtype)
         self._error = np.inf
         self._foretells = False
-        self._level = 1.0
         self._bridging = False
         self._fade = Fade(crossfade, 0.0)
         self._seen = 0
@@ -80,33 +81,40 @@ class Handover:
         self._seen += 1
         with np.errstate(all="ignore"):
             np.multiply(self._gains, self._dry, out=self._foretold)
-            if self._seen >= self._first:
-                self._hand_over(frame)
-            elif self._bridging:
+            if self._seen < self._first and not self._bridging:
+                self._learn(frame)
+                return
+            # Gains that were right for a faint sound are not for the loud one that may begin now.
+            limit = _LOUDER * np.maximum(self._loudness, _loudness(frame))
+            self._foretold *= np.fmin(1, limit / _loudness(self._foretold))
+            if self._seen < self._first:
                 frame[...] = self._foretold
             else:
-                self._learn(frame)
+                self._hand_over(frame)
+
+    def _learn(self, frame: ComplexArray) -> None:
+        before, self._loudness = _loudness(self._dry), _loudness(frame)
+        known = np.abs(self._dry) > _FAINT * before
+        self._gains[...] = 0
+        np.divide(frame, self._dry, out=self._gains, where=known)
+        np.divide(self._loudness, before, out=self._level, where=before > 0)
+        error = _loudness(frame - self._foretold)
+        self._error = error.max()
+        self._foretells = bool(known.any() and (_BETTER * error <= self._loudness).all())
 
     def _hand_over(self, frame: ComplexArray) -> None:
         if self._seen == self._first:
-            step = _distance(frame, self._foretold)
+            step = np.abs(frame - self._foretold).max()
             hidden = self._foretells and _BETTER * self._error < step
-            self.over = not (hidden and step > _HEARD * _distance(frame, 0))
+            self.over = not (hidden and step > _HEARD * self._loudness.max())
             self._fade.aim = 1.0
         if not self.over:
             weight = self._fade.over(self._seen)
             self.over = isinstance(weight, float)
             self._crossfade.mix(self._foretold, frame, weight, frame)
 
-    def _learn(self, frame: ComplexArray) -> None:
-        before, after = np.abs(self._dry), np.abs(frame)
-        known = before > _FAINT * before.max()
-        self._error = _distance(frame, self._foretold)
-        self._foretells = bool(known.any() and _BETTER * self._error < after.max())
-        self._level = after.max() / before.max() if known.any() else 1.0
-        self._gains[...] = 0
-        np.divide(frame, self._dry, out=self._gains, where=known)
 
-
-def _distance(one: ComplexArray, other: ComplexArray | float) -> float:
-    return float(np.abs(one - other).max())
+def _loudness(frame: ComplexArray) -> RealArray:
+    """Of the loudest bin of each channel, shape (channels, 1)."""
+    loudness: RealArray = np.abs(frame).max(axis=1, keepdims=True)
+    return loudness

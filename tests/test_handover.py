@@ -35,6 +35,10 @@ def loudest_is(level: float) -> Change:
     return lambda frame: frame * (level / max(np.abs(frame).max(), 1e-9))
 
 
+def rooted(frame: Any) -> Any:
+    return frame / np.sqrt(np.abs(frame).max())
+
+
 def mirrored(frame: Any) -> Any:
     return frame[:, ::-1]
 
@@ -108,3 +112,34 @@ def test_what_overtakes_another_is_bridged_over_at_its_level(hop: int, looks: An
             assert after == pytest.approx(level * before, rel=1e-9)
         elif index > begin + (64 + 20) // hop + 1:
             assert np.array_equal(after, mirrored(tilted(before)))
+
+
+@given(
+    loud=st.integers(0, 40),
+    looks=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    hop=st.sampled_from([16, 32, 64]),
+)
+def test_sound_that_begins_meanwhile_is_not_blown_up(loud: int, looks: Any, hop: int) -> None:
+    """Gains that were right for a faint sound are a million times too large for it."""
+    geometry = STFT(64, hop, window="boxcar", synthesis=np.repeat([0.0, 1.0], [64 - hop, hop]))
+    x = 1e-6 * np.ones((160 * hop, 2))
+    x[80 * hop + loud * hop :] = 1
+    _, got, begin = reordered_frames(geometry, loudest_is(1), lambda frame: 0.5 * frame, looks, x)
+    loudest = np.array([np.abs(frame).max() for frame in got])
+    assert loudest[begin + 100 // hop + 2 :] == pytest.approx(1)
+    assert loudest.max() <= 2
+
+
+def test_quiet_channel_is_not_judged_by_the_loud_one() -> None:
+    rng = np.random.default_rng(0)
+
+    def noisy_on_the_right(frame: Any) -> Any:
+        frame = 0.1 * frame
+        frame[1] = 1e-3 * rng.normal(size=frame.shape[1])
+        return frame
+
+    x = np.ones((4000, 2))
+    _, got, begin = reordered_frames(STFT(64, 32), noisy_on_the_right, rooted, (0, 0), x)
+    before, after = (np.abs(frame).max() for frame in got[begin - 1 : begin + 1])
+    assert before == pytest.approx(3.2**0.5)
+    assert after == pytest.approx(0.1 * 32**0.5)  # at once
