@@ -36,6 +36,7 @@ class Row:
     Attributes:
         crossfade: of all that changes.
         stages: of the callbacks, in order.
+        planned: as they are to be, soon.
         calls: `before`, of each stage, and `after`.
         callers: of each of `calls` the stage, if it is one.
         changing: `step` has something to do before the next frame.
@@ -82,7 +83,7 @@ class Row:
             self.stages.append(stage)
             delay += stage.lookahead
         self._aux.reach(delay)
-        self._planned = list(self.stages)
+        self.planned = list(self.stages)
         self._rewire()
         self.changing = False
         for chain in chains:
@@ -176,7 +177,7 @@ class Row:
         return self._handover.ready
 
     def _plan(self, wanted: list[Callback]) -> None:
-        planned = [stage for stage in self._planned if not stage.over]
+        planned = [stage for stage in self.planned if not stage.over]
         places = match(wanted, planned)
         # All that may fail comes first, then what changes.
         fresh = {
@@ -214,7 +215,7 @@ class Row:
             self.rejected.append(error)
 
     def _announce(self, row: list[Stage]) -> None:
-        self._planned = row
+        self.planned = row
         self._plans.append(row)
         self.changing = True
 
@@ -229,7 +230,8 @@ class Row:
         row: list[tuple[Stage | None, Call]] = [*route]
         if self._handover is not None:
             moving = [place for place, (stage, _) in enumerate(route) if stage in self._handover.stages]
-            row.insert(moving[-1] + 1, (None, self._handover.leave))
-            row.insert(moving[0], (None, self._handover.enter))
+            if moving:
+                row.insert(moving[-1] + 1, (None, self._handover.leave))
+                row.insert(moving[0], (None, self._handover.enter))
         self.callers = [*(None for _ in self._before), *(stage for stage, _ in row)]
         self.calls = [*self._before, *(call for _, call in row), *self._after]

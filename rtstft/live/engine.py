@@ -102,6 +102,11 @@ class LiveEngine(Processor):
         return [entry for entry in entries if isinstance(entry, Guard)]
 
     @property
+    def _callbacks(self) -> list[Callback]:
+        """In the order that was asked for last, which may still be to come."""
+        return [stage.callback for stage in self._row.planned if stage.callback is not let_pass]
+
+    @property
     def slowest(self) -> str:
         """Name of the callback that takes the most time; empty if there is none."""
         return max(((guard.mean_s, guard.name) for guard in self._present), default=(0.0, ""))[1]
@@ -109,8 +114,7 @@ class LiveEngine(Processor):
     def parameters(self) -> list[dict[str, Any]]:
         """Name and public plain attributes of each callback: what a flight recorder keeps."""
         rows = []
-        for guard in self._present:
-            plugin = guard.stage.callback
+        for plugin in self._callbacks:
             known = {**vars(type(plugin)), **dict(getattr(plugin, "__dict__", {}))}
             if isinstance(plugin, Plugin):
                 known.update(plugin.parameter_values)
@@ -119,7 +123,7 @@ class LiveEngine(Processor):
                 for name, value in known.items()
                 if not name.startswith("_") and isinstance(value, (bool, int, float, str))
             }
-            rows.append({"callback": guard.name, "parameters": plain})
+            rows.append({"callback": name_of(plugin), "parameters": plain})
         return rows
 
     def set(self, which: str | int | None, values: dict[str, object]) -> None:
@@ -219,12 +223,12 @@ class LiveEngine(Processor):
         block[bad] = 0
 
     def _owner(self, which: str | int | None, attribute: str) -> object:
-        row = list(enumerate((guard, guard.stage.callback) for guard in self._present))
-        named = [plugin for place, (guard, plugin) in row if which in (None, place, guard.name)]
+        row = list(enumerate(self._callbacks))
+        named = [plugin for place, plugin in row if which in (None, place, name_of(plugin))]
         owners = [plugin for plugin in named if hasattr(plugin, attribute)]
         if len(owners) == 1:
             return owners[0]
-        names = ", ".join(f"{place} {guard.name}" for place, (guard, _) in row) or "none"
+        names = ", ".join(f"{place} {name_of(plugin)}" for place, plugin in row) or "none"
         if not named:
             raise StreamError(f"no callback is called {which!r}: expected a name or place out of {names}")
         if not owners:
