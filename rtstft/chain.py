@@ -24,7 +24,7 @@ class Chain(MutableSequence[Callback]):
     """Callbacks and plugins that see a frame in this order; a list, which may change while it plays.
 
     Append, insert, remove, reorder or replace from any thread: a Processor or Stream that was
-    made with the chain follows at the next frame, and what comes or goes is crossfaded. Its latency
+    made with the chain follows within a few frames, and what comes, goes or moves is crossfaded. Its latency
     stays: a plugin whose lookahead would add to it is refused, and one that goes leaves its delay, which
     one that comes in its place may use. A plugin that fails in its first frames is taken out again, with
     a PluginWarning, and what stood in its place goes on.
@@ -103,12 +103,12 @@ class Chain(MutableSequence[Callback]):
     def reorder(self, order: Iterable[int]) -> None:
         """Puts the callbacks into another order, named by their present indexes, each once.
 
-        A plugin has one state, and cannot play in the old order and in the new one at a time. So what those
-        that change places do to a frame is looked at for two frames, held as a gain of each bin, and faded
-        over to what they do in their new order. What is no such gain, as the noise of a whisper is none,
-        begins with a frame, which the windows crossfade. A frame passes each plugin once, also where
-        lookahead holds it back meanwhile; but what is held back by two that change places cannot pass
-        both, and the held gains stand in for them.
+        A plugin has one state, and cannot play in the old order and in the new one at a time. So what the
+        old order does is measured as a gain of each bin, over two frames and the lookahead of those that
+        change places; it is held, and faded over to the new order. Where no steady gain describes it, as with
+        a whisper, the new order begins with a frame, which the windows crossfade. Each frame passes each
+        plugin once, lookahead or not; only where two with lookahead change places, the held gains stand
+        in for those that they hold back.
 
         Raises:
             ParameterError: not each index once.
@@ -197,9 +197,9 @@ class Chain(MutableSequence[Callback]):
         self._settle()
 
     def _become(self, items: list[Callback]) -> None:
-        _check(items)
         if self in within(items):
             raise ParameterError("a chain stands in itself, expected another chain")
+        _check(items)
         before, self._items = self._items, items
         told: list[Follower] = []
         try:

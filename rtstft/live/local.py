@@ -12,7 +12,7 @@ from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
 from rtstft.live.feed import Feed
 from rtstft.live.monitor import Listener, Monitor
-from rtstft.live.priority import SUPERVISOR, CalmCollector, ShortTurns, no_collections, raise_priority
+from rtstft.live.priority import SUPERVISOR, CalmCollector, NoCollections, ShortTurns, raise_priority
 from rtstft.live.session import Session
 from rtstft.live.sessions import Sessions
 from rtstft.live.settings import StreamSettings
@@ -189,8 +189,11 @@ class LocalStream:
 
     def edit(self, change: str, *arguments: Any) -> None:
         """Calls a method of the chain of callbacks; a callback among the arguments may be a spec."""
-        with no_collections():
-            loaded = [load(a) if isinstance(a, str) else a for a in arguments]
+        loaded = list(arguments)
+        for place, argument in enumerate(arguments):
+            if isinstance(argument, str):
+                with NoCollections():
+                    loaded[place] = load(argument)
         try:
             getattr(self._chain, change)(*loaded)
         except IndexError:

@@ -5,8 +5,6 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 SUPERVISOR = 1  # of threads that the worker waits for while they hold the interpreter lock
@@ -69,25 +67,31 @@ class CalmCollector:
             self.longest_s = max(self.longest_s, time.perf_counter() - self._started)
 
 
-_pausing = threading.Lock()
+class NoCollections:
+    """Has nothing collected while it is entered, nor modules looked at later that were imported meanwhile.
 
-
-@contextmanager
-def no_collections() -> Iterator[None]:
-    """Nothing is collected meanwhile, and modules that were imported meanwhile are not looked at later.
-
-    Importing a large package makes so many objects that a collection of them takes 20 to 60 ms, as
-    long as which it holds the interpreter lock. One at a time in the whole program.
+    Importing a large package makes so many objects that a collection of them takes 20 to 60 ms, in
+    which the interpreter lock is held. Several may be entered at once.
     """
-    with _pausing:
-        enabled, modules = gc.isenabled(), len(sys.modules)
-        gc.disable()
-        try:
-            yield
-        finally:
-            if len(sys.modules) > modules:
-                gc.freeze()
-            if enabled:
+
+    _entered = 0  # in all, for the collector is the whole program's
+    _enabled = False
+    _lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._modules = len(sys.modules)
+        with NoCollections._lock:
+            if not NoCollections._entered:
+                NoCollections._enabled = gc.isenabled()
+                gc.disable()
+            NoCollections._entered += 1
+
+    def __exit__(self, *_: object) -> None:
+        if len(sys.modules) > self._modules and gc.get_freeze_count():  # while CalmCollector is entered
+            gc.freeze()
+        with NoCollections._lock:
+            NoCollections._entered -= 1
+            if NoCollections._enabled and not NoCollections._entered:
                 gc.enable()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from rtstft.chain import Chain, within
 from rtstft.errors import RAISED, MissingExtraError, ParameterError
 from rtstft.live.events import EventLog
-from rtstft.live.priority import no_collections
+from rtstft.live.priority import NoCollections
 from rtstft.loading import load, origin_of
 from rtstft.plugin import Callback, Plugin
 
@@ -125,7 +125,7 @@ class Watcher:
                 continue
             name = Path(spec).name
             try:
-                with no_collections():
+                with NoCollections():
                     new = load(spec)
                 refused = _take_over(old, new) if file.suffix == ".py" else []  # a preset says all itself
                 exchanged = chain.exchange(old, new)
