@@ -78,6 +78,11 @@ class Playout:
         with self._lock:
             return self._placed, self._dropped, self._starved
 
+    @property
+    def ahead(self) -> int:
+        """Processed samples that the device has still to play."""
+        return self._front - self._played()
+
     def put(self, samples: Samples) -> None:
         """The next processed samples, shape (n, channels); changed where they are faded in."""
         with self._lock:

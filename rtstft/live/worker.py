@@ -24,6 +24,7 @@ _READ = 1024
 _CHUNK = 4096
 _JOIN_S = 1.0
 _WAY_S = 0.01
+_AMPLE_S = 0.02
 _LOOK_S = 0.0005
 
 
@@ -62,6 +63,7 @@ class Worker:
         self._given_before = 0 if source is None else source.given
         self._filled = 0  # end of the input samples that a source has put into the ring
         self._ahead = round(_AHEAD_S * rate)
+        self._ample = round(_AMPLE_S * rate)
         self._read: Samples = np.zeros((_READ, channels), np.float32)
         self._events = events
         self._has_input = settings.has_input
@@ -144,10 +146,13 @@ class Worker:
             self._filled = self.position
 
     def give_way(self) -> None:
-        """Lets it have the interpreter lock for itself while it is at work or behind; waits 10 ms at most."""
+        """Lets it have the interpreter lock for itself while it is at work or behind; waits 10 ms at most.
+
+        Not where what it has processed may run out meanwhile, and `rescue` be needed.
+        """
         end = monotonic() + _WAY_S
         while self._processing or self.clock - self.position > 2 * self._duplex.blocksize:
-            if monotonic() > end:
+            if monotonic() > end or (self._playout is not None and self._playout.ahead < self._ample):
                 break
             sleep(_LOOK_S)
 
