@@ -10,8 +10,8 @@ from rtstft.types import ComplexArray, RealArray
 
 _FAINT = 1e-6  # of a frame's loudest bin; what was made of a bin below it is not known
 _HEARD = 1e-5  # of the frame; a smaller step needs no handover
-_BETTER = 4.0
-_LOUDER = 2.0
+_BETTER = 4.0  # by so much less than the step, and the frame, gains have to err
+_LOUDER = 2.0  # than what was heard last, or the new order now: more is not let through
 
 
 class Handover:

@@ -1,5 +1,6 @@
 """The parts of a live stream, each alone: ring, playout, load, round trip, command line."""
 
+import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from rtstft.live.duplex import DeviceXruns, DuplexSettings
 from rtstft.live.events import EventLog
 from rtstft.live.overload import Overload
 from rtstft.live.playout import FadeIn, Playout
+from rtstft.live.priority import NoCollections
 from rtstft.live.readahead import ReadAhead
 from rtstft.live.ring import Ring
 from rtstft.live.roundtrip import maximum_length_sequence, measure
@@ -358,3 +360,19 @@ def test_reading_ahead_goes_only_so_far_and_can_be_ended(taken: int) -> None:
     ahead.close()
     assert taken <= len(read) < 40
     assert not [thread for thread in threading.enumerate() if thread.name == "rtstft reader"]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_collections_go_on_after_the_last_of_those_that_forbid_them(enabled: bool) -> None:
+    one, other = NoCollections(), NoCollections()
+    try:
+        if not enabled:
+            gc.disable()
+        one.__enter__()
+        other.__enter__()
+        one.__exit__()
+        assert not gc.isenabled()
+        other.__exit__()
+        assert gc.isenabled() is enabled
+    finally:
+        gc.enable()

@@ -18,7 +18,7 @@ from strategies import Samples, geometries, noise, partitions, seeds
 
 import rtstft
 from rtstft import STFT, AudioError, FileError, Plugin, PluginError, Processor, Stream, StreamError
-from rtstft.live import FakeDuplex
+from rtstft.live import FakeDuplex, worker
 from rtstft.live.duplex import DeviceXruns, DuplexSettings
 
 RATE = 8000
@@ -157,6 +157,26 @@ def test_stuck_callback_is_covered_and_then_exact_again(policy: Any) -> None:
     if policy == "dry":
         middle = y[400 * 64 + 900 : 400 * 64 + 1500]
         assert np.abs(middle).max() > 0.4
+
+
+@pytest.mark.parametrize(("headroom_s", "waits"), [(0.5, True), (0.01, False)])
+def test_supervisor_gives_way_to_the_worker_while_there_is_time(
+    headroom_s: float, waits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(worker, "sleep", waited.append)
+    stuck = Stuck(at=4)
+    fake = FakeDuplex(blocksize=64)
+    with Stream(stuck, STFT(256, 64), samplerate=RATE, headroom_s=headroom_s, duplex=fake):
+        for _ in range(stuck.at - 1):  # the first block came with the start
+            fake.tick(np.zeros((64, 1), np.float32))
+            fake.settle()
+        fake.tick(np.zeros((64, 1), np.float32))
+        assert stuck.reached.wait(10)
+        waited.clear()
+        fake.attended()
+        assert bool(waited) is waits
+        stuck.go.set()
 
 
 def raising(at: int, returns: Any = None) -> Callable[[Any, Any], Any]:
