@@ -1,4 +1,4 @@
-"""LocalStream: a stream that runs in this process; supervises its sessions from start to end."""
+"""LocalStream: a stream that runs in this process."""
 
 import atexit
 import threading
@@ -12,26 +12,18 @@ from rtstft.live.engine import LiveEngine
 from rtstft.live.events import Event, EventLog
 from rtstft.live.feed import Feed
 from rtstft.live.monitor import Listener, Monitor
-from rtstft.live.priority import SUPERVISOR, CalmCollector, NoCollections, ShortTurns, raise_priority
-from rtstft.live.session import Session
+from rtstft.live.priority import CalmCollector, NoCollections, ShortTurns
 from rtstft.live.sessions import Sessions
 from rtstft.live.settings import StreamSettings
 from rtstft.live.source import AuxSources
 from rtstft.live.stats import Latency, Stats
+from rtstft.live.supervisor import Supervisor
 from rtstft.live.watch import Watcher
 from rtstft.loading import load
 
-_TICK_S = 0.005
-_RETRY_S = 0.25
-_FADE_BACK_S = 0.05
-
 
 class LocalStream:
-    """What `Stream` describes, with the engine in this process and `duplex` for a device.
-
-    A thread, the supervisor, looks after the session that runs, replaces it when the device has to
-    be opened anew, and ends it.
-    """
+    """What `Stream` describes, with the engine in this process and `duplex` for a device."""
 
     def __init__(
         self,
@@ -61,15 +53,9 @@ class LocalStream:
         except BaseException:
             aux.close()
             raise
-        self._supervisor: threading.Thread | None = None
-        self._stopping = threading.Event()
-        self._ended = threading.Event()
-        self._ended.set()
         self._steering = threading.RLock()  # of whoever starts, stops or closes
         self._collector = CalmCollector()
         self._turns = ShortTurns()
-        self._error: RtstftError | None = None
-        self._restarts = 0
         self._used = False  # it has been started
         self._closed = False
         self._chain = chain
@@ -80,6 +66,7 @@ class LocalStream:
         for unheard in self._engine.unheard:
             self._events.add(unheard)
         self._sessions = Sessions(duplex, self._engine, settings, aux, self._monitor.tap, self._events)
+        self._supervisor = Supervisor(settings, self._engine, self._sessions, self._monitor, self._events)
         try:
             if settings.watch:
                 self._watcher = Watcher(chain, self._events)
@@ -93,7 +80,7 @@ class LocalStream:
     @property
     def active(self) -> bool:
         """Whether samples are moving."""
-        return not self._ended.is_set()
+        return self._supervisor.active
 
     @property
     def blocksize(self) -> int:
@@ -128,7 +115,7 @@ class LocalStream:
             callback_errors=engine.callback_errors,
             bad_input=engine.bad_input,
             overloads=engine.overload.count,
-            restarts=self._restarts,
+            restarts=self._supervisor.restarts,
             load_p50=load.percentile(50),
             load_p99=load.percentile(99),
             load_max=load.largest,
@@ -155,8 +142,8 @@ class LocalStream:
     @property
     def error(self) -> RtstftError | None:
         """What the `with` block is to raise: the device's failure, or the callbacks' first."""
-        if self._error is not None:
-            return self._error
+        if self._supervisor.error is not None:
+            return self._supervisor.error
         error = self._engine.first_error
         if error is not None and self._engine.callback_errors > 1:
             error.__notes__ = [f"{self._engine.callback_errors} frames failed in all"]
@@ -210,8 +197,6 @@ class LocalStream:
             self.stop()
             if self._sessions.stuck:
                 raise StreamError("a callback has never come back to this stream: make a new one")
-            self._error = None
-            self._stopping.clear()
             session = self._sessions.current
             if session is None:
                 self._engine.reset()
@@ -221,7 +206,7 @@ class LocalStream:
             self._collector.__enter__()
             self._turns.__enter__()
             try:
-                session.start(self._stopping)
+                self._supervisor.start(session)
             except BaseException:
                 self._turns.__exit__()
                 self._collector.__exit__()
@@ -232,23 +217,18 @@ class LocalStream:
                 # Before sounddevice's own exit, which would take PortAudio from under a running stream.
                 atexit.register(self.close)
             self._used = True
-            self._ended.clear()
-            self._supervisor = threading.Thread(target=self._supervise, name="rtstft supervisor", daemon=True)
-            self._supervisor.start()
 
     def stop(self) -> None:
         """Stops the device; what is on its way to the loudspeaker is lost.
 
         In a callback it returns at once, and the stream ends soon after.
         """
-        self._stopping.set()
+        self._supervisor.stop()
         session = self._sessions.current
         if session is not None and session.runs_here():
             return
         with self._steering:
-            if self._supervisor is not None:
-                self._supervisor.join()
-                self._supervisor = None
+            if self._supervisor.join():
                 self._turns.__exit__()
                 self._collector.__exit__()
 
@@ -270,88 +250,11 @@ class LocalStream:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Returns True once the stream has ended of itself, False after `timeout` seconds."""
-        return self._ended.wait(timeout)
+        return self._supervisor.wait(timeout)
 
     def _check_open(self) -> None:
         if self._closed:
             raise StreamError("the stream is closed: make a new one")
-
-    def _supervise(self) -> None:
-        raise_priority(SUPERVISOR)
-        try:
-            while not self._stopping.wait(_TICK_S):
-                session = self._sessions.current
-                assert session is not None
-                problem = session.tend()
-                self._note_alarms()
-                if self._engine.stop_requested or session.finished:
-                    break
-                if problem and not self._recover(session, problem):
-                    break
-        except Exception as error:
-            self._fail(error)
-        finally:
-            try:
-                self._sessions.end()
-            except Exception as error:
-                self._fail(error)
-            finally:
-                self._ended.set()
-
-    def _fail(self, error: BaseException) -> None:
-        """Has `error` raised at the end, unless another came before it."""
-        if self._error is None:
-            self._error = error if isinstance(error, RtstftError) else StreamError(str(error) or repr(error))
-            if self._error is not error:
-                self._error.__cause__ = error
-
-    def _recover(self, session: Session, problem: str) -> bool:
-        """Goes on with a new session; False if the stream has to end."""
-        self._events.add(problem)
-        if session.error is not None:
-            self._fail(session.error)
-            return False
-        restart = self._settings.reconnect or session.overrun
-        try:
-            self._sessions.end()
-        except StreamError as error:
-            self._events.add(str(error))
-            if self._sessions.stuck:  # its thread may still come back to the engine: no other can have it
-                self._fail(StreamError(f"{problem}; {error}"))
-                return False
-        if not restart:
-            self._fail(StreamError(f"{problem}: the stream has ended (reconnect=True waits for the device)"))
-            return False
-        pause, reason = 0.0, ""
-        while not self._stopping.wait(pause):
-            pause = _RETRY_S
-            self._engine.reset()
-            try:
-                self._sessions.begin(max(self._settings.fade_in_s, _FADE_BACK_S)).start(self._stopping)
-            except StreamError as error:
-                if str(error) != reason:
-                    reason = str(error)
-                    self._events.add(f"not back yet: {reason}")
-                with suppress(StreamError):
-                    self._sessions.end()
-                continue
-            self._restarts += 1
-            self._events.add("the device is back")
-            return True
-        return False
-
-    def _note_alarms(self) -> None:
-        engine = self._engine
-        counts, xruns = self._sessions.counts
-        alarms = xruns.total + counts.starved + engine.overload.count
-        self._monitor.alarm(
-            alarms,
-            lambda: (
-                "overload" if engine.overload.active else "xrun",
-                engine.load.recent,
-                {"callbacks": engine.parameters(), "bypass": engine.bypass.on},
-            ),
-        )
 
     def _close_watcher(self) -> None:
         watcher, self._watcher = self._watcher, None
