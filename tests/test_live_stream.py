@@ -159,6 +159,15 @@ def test_stuck_callback_is_covered_and_then_exact_again(policy: Any) -> None:
         assert np.abs(middle).max() > 0.4
 
 
+def test_stop_waits_for_the_end_also_in_the_thread_that_called_the_handler() -> None:
+    for _ in range(20):
+        fake = FakeDuplex(blocksize=64)
+        with Stream(half, STFT(256, 64), samplerate=RATE, headroom_s=0, duplex=fake) as stream:
+            fake.tick(np.zeros((64, 1), np.float32))
+            stream.stop()
+            assert not stream.active
+
+
 @pytest.mark.parametrize(("headroom_s", "waits"), [(0.5, True), (0.01, False)])
 def test_supervisor_gives_way_to_the_worker_while_there_is_time(
     headroom_s: float, waits: bool, monkeypatch: pytest.MonkeyPatch

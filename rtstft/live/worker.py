@@ -195,6 +195,8 @@ class Worker:
             self.error = error
             if outdata is not None:
                 outdata[...] = 0
+        finally:
+            self._running_in = 0
 
     def _run(self) -> None:
         try:
