@@ -1,11 +1,13 @@
 """Plugins live: hot reload, changes of the row, auxiliary inputs."""
 
 import gc
+import os
 import pickle
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -382,6 +384,21 @@ def test_isolated_stream_watches_what_comes_later(tmp_path: Path) -> None:
                 if len(news) == count:
                     break
             assert ["is new" in text for text in news] == [True] * count
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_isolated_stream_is_steered_while_a_file_is_imported(tmp_path: Path) -> None:
+    slow, go = written(tmp_path / "slow.py"), tmp_path / "go"
+    os.mkfifo(go)
+    slow.write_text(f"open({str(go)!r}).read()\n{slow.read_text()}")
+    with Stream("gain", GEOMETRY, samplerate=RATE, isolate=True, duplex=Sent()) as stream:
+        appending = threading.Thread(target=stream.append, args=[f"{slow}:Fx"])
+        appending.start()
+        with go.open("w"):  # it is being imported, until this is closed
+            stream.set(gain_db=-6)
+            assert len(stream.parameters) == 1
+        appending.join()
+        assert len(stream.parameters) == 2
 
 
 def test_missing_watchfiles_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

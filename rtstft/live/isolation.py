@@ -21,6 +21,7 @@ from rtstft.live.stats import Latency, Stats
 _START_S = 30.0  # an interpreter has to start and import, a device to open
 _ANSWER_S = 1.0
 _POLL_S = 0.05
+_LOOK_S = 0.005
 
 
 class _BusyError(StreamError):
@@ -136,7 +137,12 @@ class IsolatedStream:
 
     def edit(self, change: str, *arguments: Any) -> None:
         """As LocalStream's."""
-        self._ask("call", "edit", change, *arguments, timeout=_START_S)
+        errand = self._ask("begin", "edit", change, *arguments)
+        end = time.monotonic() + _START_S
+        while not self._ask("is done", errand):
+            if time.monotonic() > end:
+                raise StreamError(f"{change} has not come to an end for {_START_S:g} s, and may do so later")
+            time.sleep(_LOOK_S)
 
     def start(self) -> None:
         """As LocalStream's."""

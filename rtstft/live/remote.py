@@ -3,6 +3,7 @@
 import pickle
 import signal
 import traceback
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,7 @@ def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
 
 def _serve_until_close(connection: "Connection[Any, Any]", stream: LocalStream) -> int:
     """Answers requests until one says "close"; returns its number. OSError if nobody is there."""
+    errands = _Errands(stream)
     while True:
         try:
             number, request = connection.recv()
@@ -61,15 +63,42 @@ def _serve_until_close(connection: "Connection[Any, Any]", stream: LocalStream) 
             verb, *arguments = pickle.loads(request)
             if verb == "close":
                 return int(number)
-            answer = number, False, _answer(stream, verb, arguments)
+            answer = number, False, _answer(stream, errands, verb, arguments)
         except RAISED as error:
             answer = number, True, _portable(error)
         connection.send(answer)
 
 
-def _answer(stream: LocalStream, verb: str, arguments: list[Any]) -> Any:
+class _Errands:
+    """Calls that may take long, as they import a file, in threads: other requests are answered meanwhile."""
+
+    def __init__(self, stream: LocalStream) -> None:
+        self._stream = stream
+        self._threads = ThreadPoolExecutor(thread_name_prefix="rtstft errand")
+        self._under_way: dict[int, Future[Any]] = {}
+        self._begun = 0
+
+    def begin(self, name: str, *arguments: Any) -> int:
+        """Calls a method of the stream; gives the errand's number."""
+        self._begun += 1
+        self._under_way[self._begun] = self._threads.submit(getattr(self._stream, name), *arguments)
+        return self._begun
+
+    def is_done(self, errand: int) -> bool:
+        """Whether it is; raises what the method raised."""
+        if not self._under_way[errand].done():
+            return False
+        self._under_way.pop(errand).result()
+        return True
+
+
+def _answer(stream: LocalStream, errands: _Errands, verb: str, arguments: list[Any]) -> Any:
     if verb == "ping":
         return None
+    if verb == "begin":
+        return errands.begin(*arguments)
+    if verb == "is done":
+        return errands.is_done(*arguments)
     if verb == "get":
         value = getattr(stream, arguments[0])
         return _portable(value) if isinstance(value, BaseException) else value
