@@ -102,7 +102,7 @@ class Stage:
             callback: `let_pass` empties the stage; its delay stays.
             outcome: called once, by the thread that runs the frames: with None, when the new one has
                 been faded in or was given up, or with the error of its first frames, and then the old
-                one stays; not at all, if another one came before a frame did.
+                one stays; not at all, if another one came before it saw a frame.
 
         Raises:
             PluginError: it cannot be prepared, or its lookahead is more than the stage's delay.
@@ -242,6 +242,10 @@ class Stage:
 
     def _await(self, occupant: Occupant, outcome: Outcome | None) -> None:
         with self._listing:
+            for place, (one, _) in enumerate(self._candidates):
+                if place and one is not self._current:  # not begun, and not what the first may fade back to
+                    del self._candidates[place]
+                    break
             self._candidates.append((occupant, outcome))
             self.callback = occupant.callback  # after it, for what lets pass and is settled is over
             if self.unheard:

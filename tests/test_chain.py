@@ -355,6 +355,21 @@ def test_what_comes_goes_and_comes_back_stays(before: int, meanwhile: int) -> No
     assert list(chain) == [double]
 
 
+def test_of_many_replacements_the_last_is_heard_soon() -> None:
+    chain, processor = made(Times(1))
+    processor.process(ONES)
+    went = []
+    for factor in range(2, 60):
+        processor.process(ONES[:48])
+        chain[0] = newcomer = Times(factor)
+        went.append(ref(newcomer))
+        del newcomer
+    y = processor.process(np.tile(ONES, (2, 1)))
+    assert y[-1] == pytest.approx(59)
+    gc.collect()
+    assert sum(plugin() is not None for plugin in went) == 1
+
+
 def test_latency_stays_and_lookahead_that_goes_leaves_its_delay() -> None:
     x = noise(3 * SETTLED, 1, "float64")
     chain, processor = made(Times(1, look=3), Times(2))
@@ -534,13 +549,49 @@ def test_coming_back_after_two_others_is_faded_again() -> None:
     processor.process(ONES)
     chain[0] = first = Times(2)
     assert level(processor) == pytest.approx(2)
+    parts = []
     for plugin in (Times(4), Times(6), first):
         chain[0] = plugin
-    y = np.concatenate([processor.process(ONES) for _ in range(4)])[:, 0]
+        parts.append(processor.process(ONES))
+    y = np.concatenate(parts)[:, 0]
     assert y.max() == pytest.approx(6)
     assert np.abs(np.diff(y)).max() < 0.07 * 4
     assert y[-1] == pytest.approx(2)
-    assert first.prepared == 1
+
+
+class Flaky(Times):
+    """Fails at one frame, when it is told to."""
+
+    fails = False
+    resets = 0
+
+    def process(self, frame: Any, info: FrameInfo) -> None:
+        failing, self.fails = self.fails, False
+        if failing:
+            raise ValueError("once")
+        super().process(frame, info)
+
+    def reset(self) -> None:
+        self.resets += 1
+        super().reset()
+
+
+def test_one_that_failed_as_it_came_back_begins_anew() -> None:
+    flaky = Flaky(4)
+    chain = Chain([flaky])
+    engine = live_engine(chain, GEOMETRY, EventLog(), SAMPLERATE)
+    ones = ONES.astype(np.float32)
+    engine.process(ones)
+    chain[0] = Times(2)
+    while (y := engine.process(ones[:16]))[-1] > 3.5:
+        pass
+    assert y[-1] > 2.5  # in the middle of its fade
+    chain[0] = flaky
+    flaky.fails = True
+    engine.process(ones[:16])
+    assert engine.callback_errors == 1
+    assert np.concatenate([engine.process(ones) for _ in range(4)])[-1] == pytest.approx(4)
+    assert flaky.resets == 1
 
 
 def test_taken_out_and_put_elsewhere() -> None:
