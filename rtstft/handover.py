@@ -11,7 +11,8 @@ from rtstft.types import ComplexArray, RealArray
 _FAINT = 1e-6  # of a frame's loudest bin; what was made of a bin below it is not known
 _HEARD = 1e-5  # of the frame; a smaller step needs no handover
 _BETTER = 4.0  # by so much less than the step, and the frame, gains have to err
-_LOUDER = 2.0  # than what was heard last, or the new order now: more is not let through
+_LOUDER = 1.12  # than what was heard last, or the new order now: more is not let through ...
+_LOUDER_BRIDGED = 2.0  # ... and while there is no new order, where the sound itself may rise
 
 
 class Handover:
@@ -85,7 +86,8 @@ class Handover:
                 self._learn(frame)
                 return
             # Gains that were right for a faint sound are not for the loud one that may begin now.
-            limit = _LOUDER * np.maximum(self._loudness, _loudness(frame))
+            louder = _LOUDER if self._seen >= self._first else _LOUDER_BRIDGED
+            limit = louder * np.maximum(self._loudness, _loudness(frame))
             self._foretold *= np.fmin(1, limit / _loudness(self._foretold))
             if self._seen < self._first:
                 frame[...] = self._foretold
