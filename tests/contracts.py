@@ -322,6 +322,18 @@ class OnlyPrepares(Plugin):
         frame *= self.gain
 
 
+class Times(Plugin):
+    """Goes down once some time has passed, which reset does not set back."""
+
+    def prepare(self, _: Context) -> None:
+        self.frames = 0
+
+    def process(self, frame: Any) -> None:
+        self.frames += 1
+        if self.frames > 100:
+            frame *= 0.5
+
+
 class OnlyResets(OnlyPrepares):
     """Reads a parameter in prepare and reset only."""
 
@@ -582,6 +594,7 @@ BROKEN: dict[Any, str] = {
     Early: r"Early in STFT.*: the output is the input 3 frames late, but lookahead is 5",
     Remembers: r"Remembers in STFT hann: window 128.*, 48000 Hz, 1 channels, float32: after reset the output "
     "differs from a fresh plugin's: .*: let reset undo",
+    Times: "Times in .*: after a few resets the output differs from a fresh plugin's: .*: let reset undo",
     Counts: "Counts in .*: after reset the output differs",
     Shares: "Shares in .*: a second instance gives another output: .*: keep state in the instance",
     SharesWhilePrepared: "beside another instance the output differs: .*: state is shared",

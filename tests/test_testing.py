@@ -10,6 +10,8 @@ from contracts import BROKEN, Delays, Logarithm, Mutes, NotThis, OneRate, Refuse
 
 from rtstft import STFT, Context, ParameterError, Plugin
 from rtstft.plugins.gain import Gain
+from rtstft.plugins.gate import Gate
+from rtstft.plugins.limiter import Limiter
 from rtstft.testing import GEOMETRIES, PluginReport, check_plugin
 
 FEW: Sequence[STFT] = (STFT(128, 32), STFT(63, 16))
@@ -101,6 +103,12 @@ def test_parameters_are_passed_on() -> None:
         check_plugin(Logarithm, geometries=FEW, level=0.0)
     with pytest.raises(ParameterError, match="Gain has no parameter 'level'"):
         check_plugin(Gain, level=1)
+
+
+@pytest.mark.parametrize("lookahead_s", [0.01, 0.05])
+def test_lookahead_may_be_longer_than_what_is_played_else(lookahead_s: float) -> None:
+    check_plugin(Limiter, geometries=FEW, lookahead_s=lookahead_s)
+    check_plugin(Gate, geometries=FEW, lookahead_s=lookahead_s)
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ class Bench:
         self.fresh = fresh
         self.plugin = fresh()
         self.processor = rig.processor(self.plugin)
-        self.noise = rig.noise()
+        self.noise = rig.noise(self.processor.lookahead)
         self.usual = self.processor.process(self.noise)
 
     def play(self, sizes: Sequence[int] = (), between: Callable[[], object] = lambda: None) -> RealArray:

@@ -42,8 +42,15 @@ def check_repeatable(bench: Bench, used: Plugin) -> None:
         f"cut into blocks of {sizes}, the output differs",
         "let process depend on its frames alone, not on when it is called",
     )
+    beside = bench.play_halves(lambda: second.process(-bench.noise))
+    assert_same(  # first, so that another instance is not blamed
+        bench.play(),
+        usual,
+        "after a few resets the output differs from a fresh plugin's",
+        "let reset undo whatever process changes",
+    )
     assert_same(
-        bench.play_halves(lambda: second.process(-bench.noise)),
+        beside,
         usual,
         "beside another instance the output differs",
         "state is shared: keep none in the class, the module or numpy.random, but all in the instance",
@@ -73,7 +80,8 @@ def check_lookahead(bench: Bench) -> None:
     closest = max(likeness, key=likeness.__getitem__)
     assert likeness[closest] < _SAME or likeness[lookahead] > _OTHER, (
         f"the output is the input {closest} frames late, but lookahead is {lookahead}: set it, in prepare, "
-        f"to the frames that process delays by (of a delay as an effect: check it with over {_LATE_FRAMES})"
+        f"to the frames that process delays by (of a delay as an effect: check it with over {_LATE_FRAMES}); "
+        f"or is a frame kept without a copy, and overwritten by the next?"
     )
 
 
@@ -86,7 +94,7 @@ def _likeness(x: RealArray, y: RealArray) -> float:
 
 def check_signals(bench: Bench) -> None:
     """Signals that break arithmetic leave no NaN or Inf."""
-    length = FRAMES * bench.rig.geometry.hop_length
+    length = FRAMES * bench.rig.geometry.hop_length + bench.processor.lookahead
     impulse = np.zeros(length)
     impulse[length // 2] = 1
     square = np.where(np.arange(length) // 50 % 2, 1.0, -1.0)

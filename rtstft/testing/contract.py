@@ -69,7 +69,8 @@ def check_plugin(
       and need not see frame 0 first. Memory does not grow.
 
     Noise comes out with the same levels, over time and in bands, in 2048/512 at 96 kHz, with a quarter of
-    hop and samplerate, and with bins half as wide. The plugin has a docstring; its parameters are keywords
+    hop and samplerate, and with bins half as wide: with `params` alone, so check a plugin that does little
+    as it is made with others, too. The plugin has a docstring; its parameters are keywords
     of the class, and count neither frames nor bins. What `prepare` refuses with a GeometryError or
     AudioError is left out; not all may be.
 

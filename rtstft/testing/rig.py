@@ -41,9 +41,9 @@ class Rig:
         noise[:, : self.channels] = x[:, np.newaxis]
         return noise.astype(self.dtype)
 
-    def noise(self) -> RealArray:
-        """White noise, another in each channel."""
-        length = FRAMES * self.geometry.hop_length + self.geometry.win_length
+    def noise(self, lookahead: int = 0) -> RealArray:
+        """White noise, another in each channel, longer by the `lookahead` of a plugin, in samples."""
+        length = FRAMES * self.geometry.hop_length + self.geometry.win_length + lookahead
         shape = (length, self._inputs)
         return np.random.default_rng(3).uniform(-0.5, 0.5, shape).astype(self.dtype)
 
