@@ -238,7 +238,7 @@ def flattened(items: Iterable[Callback | Chain]) -> list[Callback]:
 def _check(items: list[Callback]) -> None:
     for item in items:
         if not (callable(item) or hasattr(item, "process") or isinstance(item, Chain)):
-            made = f"; rtstft.plugin({item!r}) makes one by name" if isinstance(item, str) else ""
+            made = "; rtstft.plugin('gain', gain_db=3) makes one by name" if isinstance(item, str) else ""
             raise ParameterError(f"{item!r} stands in a chain, expected a function or a plugin{made}")
     refuse_twins([*within(items), *flattened(items)])
 

@@ -66,10 +66,13 @@ class Plugin:
     keyword arguments when a plugin is made, and attributes afterwards, which any thread may set:
 
         class Gate(rtstft.Plugin):
-            threshold_db = rtstft.Param(-50.0, min=-120.0, max=0.0, doc="bins below this are muted")
+            threshold_db = rtstft.Param(-50.0, min=-120.0, max=0.0, doc="a sine of this level just passes")
+
+            def prepare(self, context):
+                self.full_scale = context.stft.analysis_window.sum() / 2
 
             def process(self, frame):
-                frame[np.abs(frame) < 10 ** (self.threshold_db / 20)] = 0
+                frame[np.abs(frame) < self.full_scale * 10 ** (self.threshold_db / 20)] = 0
 
         gate = Gate(threshold_db=-40)
 

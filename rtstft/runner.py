@@ -40,7 +40,9 @@ class Runner:
             raise PluginError(self.name, None, f"is a class, expected an instance of it: {self.name}()")
         process = getattr(callback, "process", callback)
         if not callable(process):
-            hint = f" (rtstft.plugin({callback!r}) makes one by name)" if isinstance(callback, str) else ""
+            hint = (
+                " (rtstft.plugin('gain', gain_db=3) makes one by name)" if isinstance(callback, str) else ""
+            )
             raise PluginError(self.name, None, f"cannot be called, expected a function or a plugin{hint}")
         self.callback: Any = callback
         try:

@@ -38,7 +38,9 @@ class AuxSources:
             undo.push(self._stack)
             for name, path in paths.items():
                 if not isinstance(path, (str, PathLike)):
-                    raise FileError(f"aux[{name!r}]={path!r}, expected a sound file")
+                    raise FileError(
+                        f"aux[{name!r}] is a {type(path).__name__}, expected the path of a sound file"
+                    )
                 if path == "-" and "standard input" in names:
                     raise FileError(f"auxiliary input {name!r}: standard input is read already, name a file")
                 opened = self._stack.enter_context(Source(path))

@@ -22,6 +22,7 @@ class Eq(Shaper):
     In an "ola" geometry with padding, what fits in n_fft - win_length + 1 taps is exact. With a
     synthesis window, taps are corrected for the windows' mean weight, and the rest of the error is
     computed: over 0.1 dB at the first frame is a ResponseWarning; `error_db` tells of any later setting.
+    Where the response is below -40 dB of its peak, errors are relative to that level.
     Narrow bands at low frequencies ring for longer than a frame: they are what does not fit. A peak or high
     shelf at or above half the samplerate changes nothing, and is a ResponseWarning.
 

@@ -30,7 +30,7 @@ class Filter(Shaper):
     In an "ola" geometry with padding, what fits in n_fft - win_length + 1 taps is exact linear
     convolution. With a synthesis window, taps are corrected for the windows' mean weight, and the rest
     of the error is computed: over 0.1 dB at the first frame is a ResponseWarning; `error_db` tells of any
-    later setting.
+    later setting. Where the response is below -40 dB of its peak, errors are relative to that level.
 
     Algorithm: frequency sampling, minimum phase by the cepstrum (Oppenheim and Schafer, Discrete-time
     signal processing); multiplication by the response's spectrum (Allen and Rabiner 1977).

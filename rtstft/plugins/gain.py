@@ -8,7 +8,7 @@ from rtstft.types import ComplexArray
 class Gain(Plugin):
     """Multiplies every bin by one factor, gliding in dB to a new one.
 
-    Algorithm: a real factor for all bins, hence exact in every geometry.
+    Algorithm: a real factor for all bins, exact in every geometry by the transform's linearity.
     Cost: one multiplication a bin. Latency: none.
     """
 

@@ -24,9 +24,10 @@ class Limiter(Plugin):
     each other, as after strong effects, are turned down further than need be. Between the samples
     (true peak) the signal can still be higher.
 
-    Algorithm: each frame's inverse transform, times the synthesis window, gives the bound of every
-    sample; the least gain over a frame and the lookahead, let go at `release_s`, is averaged over the
-    lookahead (a minimum followed by a mean as long keeps below the minimum).
+    Algorithm: a limiter with lookahead (Zoelzer, DAFX, 2nd ed., chapter 4), of frames: each one's inverse
+    transform, times the synthesis window, gives the bound of every sample; the least gain over a frame
+    and the lookahead, let go at `release_s`, is averaged over the lookahead (a minimum followed by a mean
+    as long keeps below the minimum).
     Cost: one inverse transform a channel, and some ten passes. Latency: the frames that overlap a frame,
     ceil(win_length / hop_length) - 1 (of n_fft for "ola"), and `lookahead_s`.
     """

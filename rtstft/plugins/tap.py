@@ -22,7 +22,8 @@ class Tap(Plugin):
     is no room, as nobody has read for `capacity_s`, are counted in `lost` and not kept. In a process
     of its own (`isolate=True`), a plugin collects there, and the one here finds nothing.
 
-    Algorithm: a ring of frames between one writer and one reader.
+    Algorithm: a ring of frames between one writer and one reader, without a lock (Lamport, Specifying
+    concurrent program modules, ACM TOPLAS 1983).
     Cost: one copy. Latency: none.
     """
 

@@ -17,7 +17,8 @@ class Width(Plugin):
     left and right. Edges are a third of an octave wide, or four bins of the unpadded transform; a range
     with nothing in it is a ResponseWarning.
 
-    Algorithm: middle (L + R) / 2 and side (L - R) / 2, the side scaled, bin by bin.
+    Algorithm: middle (L + R) / 2 and side (L - R) / 2, the side scaled (Blumlein, British patent 394325,
+    1931), bin by bin.
     Cost: four complex operations a bin. Latency: none.
     """
 
