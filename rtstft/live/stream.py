@@ -186,8 +186,8 @@ class Stream:
         """Sets attributes of a plugin, between two frames.
 
         Args:
-            plugin: class name of the plugin, or its place in the row; may be left out if only one has
-                the attributes.
+            plugin: class name of the plugin, or its place in the row as in `parameters`, with those in
+                nested chains one by one; may be left out if only one has the attributes.
             values: `set(threshold_db=-40)`.
 
         Raises:
@@ -227,7 +227,7 @@ class Stream:
         return self._stream.parameters
 
     def insert(self, index: int, callback: Callback | str) -> None:
-        """Puts a callback in front of the one at `index`, crossfaded.
+        """Puts a callback in front of the one at `index`, where a nested chain counts as one, crossfaded.
 
         As the other changes of the row, it may be asked for while the stream runs. What fails in its
         first frames is an event, and is taken out again.
