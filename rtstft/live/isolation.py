@@ -137,9 +137,10 @@ class IsolatedStream:
 
     def edit(self, change: str, *arguments: Any) -> None:
         """As LocalStream's."""
-        errand = self._ask("begin", "edit", change, *arguments)
+        # Importing may hold that process's interpreter lock for long, and so hold up an answer.
+        errand = self._ask("begin", "edit", change, *arguments, timeout=_START_S)
         end = time.monotonic() + _START_S
-        while not self._ask("is done", errand):
+        while not self._ask("is done", errand, timeout=_START_S):
             if time.monotonic() > end:
                 raise StreamError(f"{change} has not come to an end for {_START_S:g} s, and may do so later")
             time.sleep(_LOOK_S)

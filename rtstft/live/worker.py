@@ -23,9 +23,9 @@ _AHEAD_S = 1.0
 _READ = 1024
 _CHUNK = 4096
 _JOIN_S = 1.0
-_WAY_S = 0.01
-_AMPLE_S = 0.02
-_LOOK_S = 0.0005
+_WAY_S = 0.01  # at most, in which the other thread waits,
+_LOOK_S = 0.0005  # and looks so often,
+_AMPLE_S = 0.02  # as long as there is more than this to play
 
 
 class Worker:
