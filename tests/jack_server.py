@@ -184,9 +184,10 @@ def tape(
     *,
     then: Callable[[], object] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Plays noise through rtstft's ports while the block runs; then has `sent`, `received`, `missed`.
+    """Plays noise through rtstft's ports while the block runs; then has `sent` and `received`.
 
-    `then` is called when all is recorded, before the recording is written: that keeps the machine busy.
+    What is NaN in `received`, JACK itself has lost. `then` is called when all is recorded, before the
+    recording is written: that keeps the machine busy.
     """
     path = folder / "tape.npz"
     command = [

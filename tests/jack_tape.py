@@ -3,7 +3,8 @@
 A process of its own, so that nothing in the tested program disturbs it. Player and recorder are two
 clients, so that the graph has no loop, which JACK would cut with a delay; JACK's frame time aligns them.
 Prints "playing" when the noise has begun and "recorded" at the end; on a line of input it
-writes `sent` and `received`, both (samples, channels), beginning at the same frame.
+writes `sent` and `received`, both (samples, channels), beginning at the same frame. A period in which
+JACK did not get round in time, and the next, in which clients may still be at the one before, are NaN.
 """
 
 import argparse
@@ -12,7 +13,6 @@ import gc
 import os
 import threading
 import time
-from itertools import pairwise
 from typing import Any
 
 import jack
@@ -57,14 +57,14 @@ def main() -> None:
     sent = np.zeros((channels, int((options.seconds + options.after) * rate)), np.float32)
     noise = np.random.default_rng(1).uniform(-0.5, 0.5, (channels, int(options.seconds * rate)))
     sent[:, : noise.shape[1]] = noise
-    received = np.zeros_like(sent)
+    received = np.full_like(sent, np.nan)
     for i in range(channels):
         player.outports.register(f"out_{i}")
         recorder.inports.register(f"in_{i}")
     started: list[int] = []
     hurried: set[int] = set()
     go, done = threading.Event(), threading.Event()
-    seen: list[tuple[int, int]] = []
+    due = 0
 
     @player.set_process_callback  # type: ignore[untyped-decorator]
     def play(count: int) -> None:
@@ -81,16 +81,17 @@ def main() -> None:
 
     @recorder.set_process_callback  # type: ignore[untyped-decorator]
     def record(count: int) -> None:
+        nonlocal due
         hurry(hurried)
         if not started:
             return
         at = recorder.last_frame_time - started[0]
         if at < 0:
             return
-        seen.append((at, count))
+        in_time, due = at == due, at + count
         for port, samples in zip(recorder.inports, received):
             part = samples[at : at + count]
-            part[...] = port.get_array()[: len(part)]
+            part[...] = port.get_array()[: len(part)] if in_time else np.nan
         if at + count >= received.shape[1]:
             done.set()
 
@@ -111,8 +112,7 @@ def main() -> None:
             raise SystemExit("the recording did not come to its end")
         print("recorded", flush=True)
         input()
-    missed = sum(b[0] != a[0] + a[1] for a, b in pairwise(seen))
-    np.savez(options.tape, sent=sent.T, received=received.T, missed=missed)
+    np.savez(options.tape, sent=sent.T, received=received.T)
 
 
 if __name__ == "__main__":
