@@ -1,5 +1,6 @@
 """Chain: callbacks in a row, changed like a list, also while frames pass through them."""
 
+import operator
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, MutableSequence
@@ -24,7 +25,8 @@ class Chain(MutableSequence[Callback]):
     """Callbacks and plugins that see a frame in this order; a list, which may change while it plays.
 
     Append, insert, remove, reorder or replace from any thread: a Processor or Stream that was
-    made with the chain follows within a few frames, and what comes, goes or moves is crossfaded. Its latency
+    made with the chain follows within a few frames, and what comes, goes or moves is crossfaded. Of an
+    isolated stream, a copy plays: until that is closed, the chain here refuses to be changed. The latency
     stays: a plugin whose lookahead would add to it is refused, and one that goes leaves its delay, which
     one that comes in its place may use. A plugin that fails in its first frames is taken out again, with
     a PluginWarning, and what stood in its place goes on.
@@ -113,7 +115,7 @@ class Chain(MutableSequence[Callback]):
         Raises:
             ParameterError: not each index once.
         """
-        indexes = list(order)
+        indexes = indexes_of(order)
         with self._editing() as items:
             if sorted(indexes) != list(range(len(items))):
                 raise ParameterError(f"order {indexes}: expected each index from 0 to {len(items) - 1} once")
@@ -217,6 +219,14 @@ def _described(member: object, folder: str | PathLike[str] | None) -> dict[str, 
     if not isinstance(member, (Plugin, Chain)):
         raise ParameterError(f"{name_of(member)} is no Plugin: only plugins can be written down")
     return member.to_dict(folder)
+
+
+def indexes_of(order: Iterable[int]) -> list[int]:
+    """`order` as a list; ParameterError if it is none of indexes."""
+    try:
+        return [operator.index(index) for index in order]
+    except TypeError:
+        raise ParameterError(f"order {order!r}, expected indexes") from None
 
 
 def within(items: Iterable[object]) -> Iterator[Chain]:

@@ -76,7 +76,8 @@ class Plugin:
 
         gate = Gate(threshold_db=-40)
 
-    A plugin keeps the state of one signal: every Processor and stream needs an instance of its own.
+    A plugin keeps the state of one signal: every Processor and stream needs an instance of its own. Of an
+    isolated stream, a copy plays: until that is closed, the one here refuses to be set.
 
     Raises:
         ParameterError: no such parameter, or a value that it does not take.

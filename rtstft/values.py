@@ -26,6 +26,7 @@ class Values:
 
     Attributes:
         user: whoever prepared the plugin last, or None; from then on, fixed values are settled.
+        lent: isolated streams that play a copy of the plugin, which nothing set here would reach.
     """
 
     def __init__(self, owner: type[Declares]) -> None:
@@ -33,6 +34,7 @@ class Values:
         self._params = owner.params
         self._set: dict[str, Any] = {name: param.default for name, param in self._params.items()}
         self._now = dict(self._set)
+        self._given: set[str] = set()
         self._curves: dict[str, Curve] = {}
         self._shares: dict[str, float] = {}
         self._gliding: dict[str, tuple[float, float]] = {}  # where to, and how close counts as there
@@ -40,20 +42,32 @@ class Values:
         self._thread: int | None = None
         self._lock = threading.Lock()  # of those who automate
         self.user: object | None = None
+        self.lent = 0
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"owner": self._owner, "set": dict(self._set), "curves": self._curves}
+        return {
+            "owner": self._owner,
+            "set": dict(self._set),
+            "given": set(self._given),
+            "curves": self._curves,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         Values.__init__(self, state["owner"])
         # The class may be another version by now, without some of them.
         self.set({name: value for name, value in state["set"].items() if name in self._params})
+        self._given = {name for name in state["given"] if name in self._params}
         self._curves = {name: curve for name, curve in state["curves"].items() if name in self._params}
         self.settle()
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         """Names and values, as set."""
         return iter(list(self._set.items()))
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What was set, if only to its default."""
+        return {name: value for name, value in self if name in self._given}
 
     def read(self, name: str) -> Any:
         """The value as the calling thread is to see it."""
@@ -73,11 +87,14 @@ class Values:
 
     def set(self, values: Mapping[str, object]) -> None:
         """Checks `values`, then sets all of them at once; they hold from the next frame on."""
+        self._refuse_if_lent()
         self._set.update(self.checked(values))  # in one go: no frame begins in between
+        self._given.update(values)
         self._pending = True
 
     def automate(self, name: str, course: object) -> None:
         """Lets a parameter follow a course of time; None ends that. See Plugin.automate."""
+        self._refuse_if_lent()
         param = self._params[name]
         if param.fixed:
             raise ParameterError(f"{param.owner}.{name} is fixed: it cannot change with time")
@@ -124,6 +141,13 @@ class Values:
     def end_frame(self) -> None:
         """The frame is over."""
         self._thread = None
+
+    def _refuse_if_lent(self) -> None:
+        if self.lent:
+            raise ParameterError(
+                f"a copy of this {self._owner.__name__} plays in an isolated stream, in another process: "
+                f"use the stream's set and automate"
+            )
 
     def _follow(self, time_s: float) -> None:
         for name, curve in self._curves.items():

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ from rtstft import (
     STFT,
     AudioError,
     Chain,
+    Context,
     MissingExtraError,
     Param,
     ParameterError,
     Plugin,
     PluginError,
+    PluginWarning,
     Stream,
     StreamError,
 )
@@ -401,6 +404,85 @@ def test_isolated_stream_is_steered_while_a_file_is_imported(tmp_path: Path) -> 
         assert len(stream.parameters) == 2
 
 
+HOLDS = """
+import ctypes, multiprocessing
+if multiprocessing.parent_process():
+    ctypes.PyDLL(None).usleep(1_500_000)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs usleep")
+def test_isolated_stream_goes_on_while_an_import_holds_its_lock(tmp_path: Path) -> None:
+    slow = written(tmp_path / "slow.py")
+    slow.write_text(HOLDS + slow.read_text())
+    with Stream("gain", GEOMETRY, samplerate=RATE, isolate=True, duplex=Sent()) as stream:
+        appending = threading.Thread(target=stream.append, args=[f"{slow}:Fx"])
+        appending.start()
+        while appending.is_alive():
+            assert not stream.wait(0.01)
+            assert stream.active
+        assert len(stream.parameters) == 2
+        assert stream.stats.callback_errors == 0
+
+
+def test_what_an_isolated_stream_plays_cannot_be_changed_in_vain() -> None:
+    inner = rtstft.Chain()
+    chain = rtstft.Chain([rtstft.plugin("gain"), inner])
+    gain: Any = chain[0]
+    with Stream(chain, GEOMETRY, samplerate=RATE, isolate=True, duplex=Sent()) as stream:
+        for row in (chain, inner):
+            with pytest.raises(StreamError, match=r"in another process: use the stream's append"):
+                row.append(rtstft.plugin("gate"))
+        with pytest.raises(ParameterError, match=r"copy of this Gain plays in an isolated stream"):
+            gain.gain_db = -6
+        with pytest.raises(ParameterError, match=r"use the stream's set and automate"):
+            gain.automate("gain_db", [(0, -6)])
+        assert (len(chain), len(inner), gain.gain_db) == (2, 0, 0)
+        stream.set(gain_db=-6)
+    gain.gain_db = -12
+    inner.append(rtstft.plugin("gate"))
+
+
+def test_isolated_stream_tells_of_warnings() -> None:
+    row = [f"{__file__}:Doubtful"]
+    with Stream(row, GEOMETRY, samplerate=RATE, isolate=True, duplex=Sent()) as stream:
+        (event,) = (event for event in stream.events if "doubtful" in event.text)
+    assert (event.text, event.kind) == ("warning: a doubtful setting", "PluginWarning")
+
+
+class Doubtful(Plugin):
+    """Warns."""
+
+    def prepare(self, _: Context) -> None:
+        warnings.warn("a doubtful setting", PluginWarning, stacklevel=2)
+
+    def process(self, frame: Any) -> None:
+        """Lets it pass."""
+
+
+def test_changes_of_the_row_name_what_is_no_index() -> None:
+    with Stream("gain", GEOMETRY, samplerate=RATE, duplex=FakeDuplex(blocksize=BLOCK)) as stream:
+        row: Any = stream
+        with pytest.raises(StreamError, match="no callback 'gain': expected an index"):
+            row.remove("gain")
+        with pytest.raises(StreamError, match="no callback 'gain': expected an index"):
+            row.replace("gain", "denoise")
+        for order in (1, [0, None]):
+            with pytest.raises(ParameterError, match=r"order .*, expected indexes"):
+                row.reorder(order)
+
+
+def test_plugin_saved_keeps_what_was_set_to_its_default(
+    playing: Callable[..., Player], tmp_path: Path
+) -> None:
+    path = written(tmp_path / "fx.py", level=1)
+    player = playing(f"{path}:Fx:level=1.0")
+    player.play(20)
+    written(path, level=0.25)
+    player.until("is new")
+    assert np.allclose(player.play(40), 1, atol=1e-5)
+
+
 def test_missing_watchfiles_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = written(tmp_path / "fx.py")
     monkeypatch.setitem(sys.modules, "watchfiles", None)
@@ -638,7 +720,7 @@ def test_fixed_parameter_is_refused_where_it_is_set() -> None:
 
 def test_saved_file_finds_its_place_after_changes(playing: Callable[..., Player], tmp_path: Path) -> None:
     path = written(tmp_path / "fx.py")
-    player = playing(f"{path}:Fx:level=0.5")
+    player = playing(f"{path}:Fx:other=2.0")
     player.play(20)
     player.stream.insert(0, "gain:gain_db=-20")
     player.play(40)

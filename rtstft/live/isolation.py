@@ -11,21 +11,57 @@ import time
 from typing import Any
 
 from rtstft.callbacks import name_of
+from rtstft.chain import Chain, flattened, within
 from rtstft.errors import PluginError, RtstftError, StreamError
 from rtstft.live.duplex import Duplex
 from rtstft.live.events import Event
 from rtstft.live.remote import serve
 from rtstft.live.settings import StreamSettings
 from rtstft.live.stats import Latency, Stats
+from rtstft.loading import specs_of
+from rtstft.plugin import Plugin
 
 _START_S = 30.0  # an interpreter has to start and import, a device to open
 _ANSWER_S = 1.0
+_PATIENCE_S = 10.0  # with a process that lives: an import there may hold its interpreter lock for seconds
 _POLL_S = 0.05
 _LOOK_S = 0.005
 
 
-class _BusyError(StreamError):
-    """Another thread is waiting for an answer: it says nothing about the stream."""
+class _LateError(StreamError):
+    """There is no answer yet, which says nothing about the stream."""
+
+
+class _Lent:
+    """Keeps callbacks from being changed, in vain, while a stream plays copies of them.
+
+    Args:
+        callbacks: whose chains refuse to be edited and plugins to be set, until `give_back`.
+    """
+
+    def __init__(self, callbacks: Any) -> None:
+        row = specs_of(callbacks)
+        self._chains = [*within([row] if isinstance(row, Chain) else row)]
+        self._values = [one.parameter_values for one in flattened(row) if isinstance(one, Plugin)]
+        for chain in self._chains:
+            chain.follow(self)
+        for values in self._values:
+            values.lent += 1
+
+    def changed(self) -> None:
+        """As Follower.changed."""
+        raise StreamError(
+            "a copy of this chain plays in an isolated stream, in another process: use the stream's append, "
+            "insert, replace, remove and reorder"
+        )
+
+    def give_back(self) -> None:
+        """They may be changed again."""
+        for chain in self._chains:
+            chain.unfollow(self)
+        for values in self._values:
+            values.lent -= 1
+        self._chains, self._values = [], []
 
 
 class IsolatedStream:
@@ -41,9 +77,9 @@ class IsolatedStream:
         try:
             sent = pickle.dumps((settings, duplex))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
-            row = settings.callbacks
+            row = specs_of(settings.callbacks)
             raise PluginError(
-                ", ".join(map(name_of, row)) if isinstance(row, (list, tuple)) else name_of(row),
+                ", ".join(item if isinstance(item, str) else name_of(item) for item in row),
                 None,
                 f"cannot be sent to another process ({error}): expected functions and classes from the top "
                 f"of a module, or names such as 'file.py:name'",
@@ -53,8 +89,10 @@ class IsolatedStream:
         self._process = context.Process(target=serve, args=(theirs, sent), name="rtstft engine", daemon=True)
         self._lock = threading.Lock()
         self._asked = 0
+        self._silent_since: float | None = None  # of a process that owes an answer
         self._final: dict[str, Any] | None = None  # what stays known after close
         self._steering = threading.Lock()  # of whoever closes
+        self._lent = _Lent(settings.callbacks)
         self._process.start()
         atexit.register(self.close)  # before multiprocessing's own exit, which would end it unasked
         theirs.close()
@@ -72,11 +110,12 @@ class IsolatedStream:
 
     @property
     def active(self) -> bool:
-        """As LocalStream's; False once the process has ended."""
+        """As LocalStream's; False once the process has ended, or has not answered for 10 s."""
         try:
-            return bool(self._get("active"))
-        except _BusyError:
-            return True
+            return bool(self._get("active", timeout=_ANSWER_S))
+        except _LateError:
+            since = self._silent_since
+            return since is None or time.monotonic() - since < _PATIENCE_S
         except StreamError:
             return False
 
@@ -163,7 +202,7 @@ class IsolatedStream:
         return True
 
     def close(self) -> None:
-        """As LocalStream's; ends a process that does not answer within a second."""
+        """As LocalStream's; ends a process that does not answer within ten seconds."""
         with self._steering:
             if self._final is not None:
                 return
@@ -187,10 +226,10 @@ class IsolatedStream:
             if failure is not None:
                 raise failure
 
-    def _get(self, name: str) -> Any:
-        return self._ask("get", name) if self._final is None else self._final[name]
+    def _get(self, name: str, timeout: float = _PATIENCE_S) -> Any:
+        return self._ask("get", name, timeout=timeout) if self._final is None else self._final[name]
 
-    def _ask(self, *request: Any, timeout: float | None = _ANSWER_S) -> Any:
+    def _ask(self, *request: Any, timeout: float | None = _PATIENCE_S) -> Any:
         if self._final is not None:
             raise StreamError("the stream is closed: make a new one")
         try:
@@ -202,7 +241,7 @@ class IsolatedStream:
                 f"the top of a module, or names such as 'file.py:name'"
             ) from None
         if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
-            raise _BusyError("the engine's process has not answered another thread yet")
+            raise _LateError("the engine's process has not answered another thread yet")
         try:
             self._asked += 1
             self._connection.send((self._asked, sent))
@@ -218,15 +257,19 @@ class IsolatedStream:
     def _receive(self, timeout: float | None) -> Any:
         number = -1
         while number != self._asked:  # an answer that came too late is nobody's
+            asked_at = time.monotonic()
             if not self._connection.poll(timeout):
-                raise StreamError(f"the engine's process has not answered for {timeout:g} s")
+                self._silent_since = self._silent_since or asked_at
+                raise _LateError(f"the engine's process has not answered for {timeout:g} s")
             number, failed, answer = self._connection.recv()
+            self._silent_since = None
         if failed:
             raise answer
         return answer
 
     def _end(self) -> None:
         atexit.unregister(self.close)
+        self._lent.give_back()
         self._connection.close()
         self._process.join(1.0)
         if self._process.is_alive():

@@ -30,11 +30,12 @@ class LocalStream:
         settings: StreamSettings,
         chain: Chain,
         duplex: Duplex,
+        events: EventLog,
         listener: Listener | None = None,
     ) -> None:
         self._settings = settings
         self._duplex = duplex
-        self._events = EventLog()
+        self._events = events
         aux = AuxSources(settings.played_aux, settings.samplerate)
         try:
             self._engine = LiveEngine(

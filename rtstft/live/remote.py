@@ -3,11 +3,13 @@
 import pickle
 import signal
 import traceback
+import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from rtstft.errors import RAISED, RtstftError, StreamError
+from rtstft.live.events import EventLog
 from rtstft.live.local import LocalStream
 from rtstft.live.priority import SUPERVISOR, raise_priority
 from rtstft.loading import load_all
@@ -21,6 +23,8 @@ _LASTING = ("blocksize", "stats", "events", "latency", "bypass", "parameters")
 def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
     """The other process: makes the stream, and does what it is asked until the connection ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the stream through the program that made it
+    events = EventLog()
+    warnings.showwarning = lambda warning, *_, **__: _note(events, warning)
     try:
         try:
             settings, duplex = pickle.loads(sent)
@@ -29,7 +33,7 @@ def serve(connection: "Connection[Any, Any]", sent: bytes) -> None:
                 f"a callback is not found in the engine's process ({error}): expected functions and classes "
                 f"from the top of a module, or names such as 'file.py:name'"
             ) from None
-        stream = LocalStream(settings, load_all(settings.callbacks), duplex)
+        stream = LocalStream(settings, load_all(settings.callbacks), duplex, events)
     except BaseException as error:
         connection.send((0, True, _portable(error)))
         return
@@ -67,6 +71,11 @@ def _serve_until_close(connection: "Connection[Any, Any]", stream: LocalStream) 
         except RAISED as error:
             answer = number, True, _portable(error)
         connection.send(answer)
+
+
+def _note(events: EventLog, warning: Warning | str) -> None:
+    """A warning, which nobody could see or catch here, as an event."""
+    events.add(f"warning: {warning}", warning if isinstance(warning, Warning) else None)
 
 
 class _Errands:

@@ -7,6 +7,7 @@ import numpy as np
 from rtstft.chain import Chain
 from rtstft.errors import StreamError
 from rtstft.live.duplex import Duplex
+from rtstft.live.events import EventLog
 from rtstft.live.local import LocalStream
 from rtstft.live.ring import Samples
 from rtstft.live.settings import StreamSettings
@@ -70,7 +71,7 @@ def measure(settings: StreamSettings, duplex: Duplex) -> RoundTrip:
         captured.append(dry[:, 0])
         played.append(wet[:, 0])
 
-    stream = LocalStream(settings.listening_to(source), Chain(), duplex, listen)
+    stream = LocalStream(settings.listening_to(source), Chain(), duplex, EventLog(), listen)
     try:
         budget = stream.latency
         stream.start()

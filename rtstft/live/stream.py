@@ -1,16 +1,18 @@
 """Stream: microphone to callback to loudspeaker."""
 
+import operator
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from types import TracebackType
 from typing import Any, Self
 
+from rtstft.chain import indexes_of
 from rtstft.errors import AudioError, RtstftError, StreamError
 from rtstft.geometry import STFT
 from rtstft.live.card import PortAudioDuplex
 from rtstft.live.duplex import DeviceName, Duplex
 from rtstft.live.engine import OnError, OnOverload
-from rtstft.live.events import Event
+from rtstft.live.events import Event, EventLog
 from rtstft.live.feed import Feed
 from rtstft.live.isolation import IsolatedStream
 from rtstft.live.local import LocalStream
@@ -49,7 +51,8 @@ class Stream:
             the least latency, and an xrun whenever another thread holds it for long.
         isolate: run device and engine in a process of their own, which shares no interpreter lock
             with this one. Callbacks are then sent there: functions and classes from the top of a
-            module, or names; what they keep there is not seen here.
+            module, or names; what they keep there is not seen here, and until the stream is closed
+            plugins and chains here refuse to be changed: its own calls steer it.
         on_overload: what is heard once callbacks have taken longer than there is time, averaged over
             half a second: "dry" the input, "hold" the last processed frame, "mute" nothing. Callbacks
             are tried again until they are fast.
@@ -146,7 +149,7 @@ class Stream:
                 raise AudioError("aux= has a Feed, which another process cannot read: leave isolate out")
             self._stream = IsolatedStream(settings, device_or_fake)
         else:
-            self._stream = LocalStream(settings, load_all(callbacks), device_or_fake)
+            self._stream = LocalStream(settings, load_all(callbacks), device_or_fake, EventLog())
 
     @property
     def active(self) -> bool:
@@ -234,8 +237,9 @@ class Stream:
 
         Raises:
             CallbackError, PluginError: it cannot be loaded or prepared, or would add to the latency.
+            StreamError: `index` is none.
         """
-        self._stream.edit("insert", index, callback)
+        self._stream.edit("insert", _place(index), callback)
 
     def append(self, callback: Callback | str) -> None:
         """Puts a callback behind the last; as `insert`."""
@@ -243,15 +247,15 @@ class Stream:
 
     def replace(self, index: int, callback: Callback | str) -> None:
         """Puts a callback in the place of the one at `index`; as `insert`."""
-        self._stream.edit("__setitem__", index, callback)
+        self._stream.edit("__setitem__", _place(index), callback)
 
     def remove(self, index: int) -> None:
         """Takes out the callback at `index`, crossfaded; its lookahead stays in the latency."""
-        self._stream.edit("__delitem__", index)
+        self._stream.edit("__delitem__", _place(index))
 
     def reorder(self, order: Iterable[int]) -> None:
-        """Puts the callbacks into another order, named by their present indexes, each once."""
-        self._stream.edit("reorder", list(order))
+        """Puts the callbacks into another order, named by their present indexes; as `Chain.reorder`."""
+        self._stream.edit("reorder", indexes_of(order))
 
     def start(self) -> None:
         """Starts; returns once the device runs. StreamError if it does not."""
@@ -295,3 +299,10 @@ class Stream:
                 first.add_note(f"and the stream: {failure}")
         if error is None:
             raise first
+
+
+def _place(index: object) -> int:
+    try:
+        return operator.index(index)  # type: ignore[arg-type]  # what is no number is what it finds out
+    except TypeError:
+        raise StreamError(f"there is no callback {index!r}: expected an index, a place in the row") from None
