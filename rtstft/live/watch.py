@@ -142,8 +142,8 @@ def _take_over(old: Any, new: Any) -> list[str]:
     """Sets `new` to those parameters of `old` that were set and that it still has; says which it refuses."""
     refused: list[str] = []
     if isinstance(old, Plugin) and isinstance(new, Plugin):
-        for name, value in old.parameter_values:
-            if name in new.params and value != old.params[name].default:
+        for name, value in old.parameter_values.given.items():
+            if name in new.params:
                 try:
                     new.set(**{name: value})
                 except ParameterError as error:
