@@ -72,7 +72,7 @@ def load_preset(path: str | PathLike[str]) -> Plugin | Chain:
         preset = json.loads(text) if kind == "JSON" else tomllib.loads(text)
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileError(f"{path} is no {kind}: {error}") from error
     if not isinstance(preset, dict):
         raise ParameterError(f"{path} holds {preset!r}, expected a table with plugin= or chain=")

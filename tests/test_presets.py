@@ -378,6 +378,7 @@ def test_what_is_no_dictionary_is_refused() -> None:
     [
         ("a.json", b"{", "a.json is no JSON: .*line 1"),
         ("a.json", b"", "a.json is no JSON"),
+        ("a.json", b"[" * 100_000, "a.json is no JSON: .*recursion"),
         ("a.toml", b"plugin = gain", "a.toml is no TOML: .*line 1"),
         ("a.toml", b"plugin = '\xff'", "a.toml is no TOML: 'utf-8' codec"),
         ("a.json", b'{"plugin": "\xff"}', "a.json is no JSON: 'utf-8' codec"),
