@@ -83,12 +83,8 @@ class Stretcher:
             in_sequence(fftw.plan([(self._row[c, :n_fft], frame[c]) for c in range(channels)], effort))
             for frame in (self._frame, self._shared, self._past)
         )
-        # Frames before a frame make this share of its samples; the two are compared by its root.
-        weight = geometry.analysis_window * geometry.synthesis_window[: geometry.win_length]
-        share = np.zeros(self._width)
-        for shift in range(hop, self._width, hop):
-            share[:-shift] += weight[shift : self._width]
-        root = np.sqrt(np.where(share > _LEAST_SHARE, share, 0))
+        # What frames before a frame have made of its samples is compared with it by the root of their share.
+        root = np.sqrt(_pending_share(geometry))
         self._root: RealArray = root.astype(self.dtype)
         self._past_window = np.zeros_like(self._window)
         np.divide(self._window, self._root, out=self._past_window, where=root > 0)
@@ -217,6 +213,21 @@ class Stretcher:
     def _check_open(self) -> None:
         if self._ended:
             raise StreamError("the stream has ended: a Stretcher is for one signal, make another")
+
+
+def _pending_share(geometry: STFT) -> RealArray:
+    """Share of the frames before a frame in its samples, shape (analysis_support,), 0 where it is too small.
+
+    Only of those frames that `Synthesis.pending` adds up: with a short synthesis window, the first samples
+    of a frame are long since output.
+    """
+    width, hop = geometry.analysis_support, geometry.hop_length
+    weight = geometry.analysis_window * geometry.synthesis_window[: geometry.win_length]
+    first, end = support(geometry.synthesis_window)
+    share = np.zeros(width)
+    for shift in range(hop, min(width, end - first), hop):
+        share[:-shift] += weight[shift:width]
+    return np.where(share > _LEAST_SHARE, share, 0)
 
 
 def check_rate(rate: float) -> float:

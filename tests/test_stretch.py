@@ -76,6 +76,16 @@ def test_sine_keeps_pitch_level_and_purity(rate: float) -> None:
         assert abs(amplitude - 0.5) < 1e-4
 
 
+@pytest.mark.parametrize(("support", "hop"), [(128, 64), (512, 128)])
+def test_short_synthesis_window_is_enough_to_go_on_from(support: int, hop: int) -> None:
+    pair = ("low_delay", support)
+    geometry = STFT(2048, hop, window=pair, synthesis=pair)
+    y = stretched(sine(997.0, 60_000, RATE)[:, np.newaxis], 1.25, geometry)
+    found, snr, _ = measure_sine(y[6000:-4000, 0], 997.0, RATE)
+    assert abs(cents(found, 997.0)) < 0.1
+    assert snr > 40
+
+
 @pytest.mark.parametrize("samplerate", [8000, 16_000, 44_100, 96_000])
 def test_window_lasts_as_long_at_any_samplerate(samplerate: int) -> None:
     geometry = geometry_for(1.25, samplerate)
