@@ -320,6 +320,12 @@ class STFT:
         return STFT, (self.n_fft, self.hop_length, self.win_length, self.window, self.synthesis)
 
 
+def check_geometry(geometry: object, before: str) -> None:
+    """AudioError unless `geometry` is an STFT; `before` is the argument that stands in front of it."""
+    if not isinstance(geometry, STFT):
+        raise AudioError(f"geometry is {geometry!r}, expected an STFT; the {before} comes before it")
+
+
 def _size(name: str, value: object, least: int) -> int:
     try:
         size = operator.index(value)  # type: ignore[arg-type]  # whether it can be is the question

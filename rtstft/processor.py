@@ -14,7 +14,7 @@ from rtstft import fftw
 from rtstft.arrays import check_out, check_samples, interleave, is_finite_number
 from rtstft.callbacks import names_inputs
 from rtstft.errors import AudioError, PluginError, PluginWarning, StreamError
-from rtstft.geometry import STFT
+from rtstft.geometry import STFT, check_geometry
 from rtstft.plugin import Callback, Context
 from rtstft.returned import NotFiniteError, checked, store
 from rtstft.row import Call, Row
@@ -68,8 +68,7 @@ class Processor:
         planner_effort: str = "estimate",
         aux: Mapping[str, int] | None = None,
     ) -> None:
-        if not isinstance(geometry, STFT):
-            raise AudioError(f"geometry is {geometry!r}, expected an STFT; the callback comes before it")
+        check_geometry(geometry, "callback")
         self.geometry = geometry
         self.dtype = _dtype(dtype)
         self.channels = _count(channels, "channels")

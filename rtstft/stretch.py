@@ -9,7 +9,7 @@ from rtstft import fftw
 from rtstft.analysis import in_sequence, new_frame
 from rtstft.arrays import check_samples, chunks, is_finite_number
 from rtstft.errors import AudioError, GeometryError, StreamError
-from rtstft.geometry import STFT
+from rtstft.geometry import STFT, check_geometry
 from rtstft.plugins._regions import Regions, centre_of
 from rtstft.types import RealArray
 from rtstft.windows import support
@@ -36,14 +36,16 @@ class Stretcher:
     Args:
         rate: speed, 1/16 to 16: 2 halves the length, 0.5 doubles it.
         geometry: the transform; hop_length samples lie between two frames of the output, rate *
-            hop_length of the input: at most half a window, better a quarter, see `geometry_for`.
+            hop_length of the input: at most half a window, better a quarter, see `geometry_for`. Frames
+            have to overlap in the output, other than in overlap-save.
         channels: channels of every block.
         dtype: "float32" or "float64", of computation and output.
         planner_effort: as `Processor`'s.
 
     Raises:
-        AudioError: a rate that cannot be.
-        GeometryError: a window that is too short, frames too far apart, or input frames less than a sample.
+        AudioError: a rate that cannot be, or a geometry that is no STFT.
+        GeometryError: a window that is too short, frames too far apart, or input frames less than a sample;
+            or frames that share no output.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Stretcher:
         planner_effort: str = "estimate",
     ) -> None:
         self.rate = check_rate(rate)
+        check_geometry(geometry, "rate")
         self.channels = channels
         self.dtype = np.dtype(dtype)
         hop, n_fft = geometry.hop_length, geometry.n_fft
@@ -219,7 +222,7 @@ def _pending_share(geometry: STFT) -> RealArray:
     """Share of the frames before a frame in its samples, shape (analysis_support,), 0 where it is too small.
 
     Only of those frames that `Synthesis.pending` adds up: with a short synthesis window, the first samples
-    of a frame are long since output.
+    of a frame are long since output. GeometryError if nothing is left.
     """
     width, hop = geometry.analysis_support, geometry.hop_length
     weight = geometry.analysis_window * geometry.synthesis_window[: geometry.win_length]
@@ -227,6 +230,11 @@ def _pending_share(geometry: STFT) -> RealArray:
     share = np.zeros(width)
     for shift in range(hop, min(width, end - first), hop):
         share[:-shift] += weight[shift:width]
+    if share.max() <= _LEAST_SHARE:
+        raise GeometryError(
+            f"at hop_length={hop} frames share no output to align them by: the synthesis window makes "
+            f"{end - first} samples, expected more than hop_length: try STFT({max(4, len(weight))}, {hop})"
+        )
     return np.where(share > _LEAST_SHARE, share, 0)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from command import rtstft as command
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sounds import amplitude_of, cents, consistency_db, measure_sine, sine, syllables, vowel
 from strategies import Samples, blocks_of, channel_counts, dtypes, noise, partitions, seeds
@@ -201,11 +201,30 @@ def test_frames_too_far_apart_name_a_hop_that_works() -> None:
         Stretcher(0.1, STFT(64, 4))
 
 
+def test_frames_that_share_no_output_are_refused() -> None:
+    overlap_save = np.repeat([0.0, 1.0], [1536, 512])
+    with pytest.raises(GeometryError, match=r"makes 512 samples, .* hop_length: try STFT\(2048, 512\)$"):
+        Stretcher(1.25, STFT(2048, 512, window="boxcar", synthesis=overlap_save))
+
+
+@pytest.mark.parametrize("geometry", [1024, 0, "hann"])
+def test_geometry_that_is_none(geometry: Any, tmp_path: Path) -> None:
+    source = written(tmp_path / "in.wav", noise(2000, 1, "float64"), subtype="PCM_16")
+    with pytest.raises(AudioError, match=f"geometry is {geometry!r}, expected an STFT; the rate comes"):
+        rtstft.stretch_file(source, tmp_path / "out.wav", 1.25, geometry)
+    assert not (tmp_path / "out.wav").exists()
+
+
 @given(rate=rates, n_fft=st.integers(2, 300))
+@example(rate=1.0, n_fft=2)
 def test_refused_geometry_names_one_that_works(rate: float, n_fft: int) -> None:
     try:
         Stretcher(rate, geometry_for(rate, RATE, n_fft))
     except GeometryError as error:
+        whole = re.search(r"try STFT\((\d+), (\d+)\)$", str(error))
+        if whole:
+            Stretcher(rate, STFT(int(whole[1]), int(whole[2])))
+            return
         found = re.search(r"try hop_length=(\d+)$|, expected (\d+) or more$", str(error))
         assert found
         hop, window = found.groups()

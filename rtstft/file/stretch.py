@@ -37,8 +37,10 @@ def stretch_file(
 
     Raises:
         FileError: `src` cannot be read, or `dst` not written as asked.
-        AudioError: a rate that cannot be, NaN or Inf in the input, or clipping that `clip="error"` refuses.
-        GeometryError: frames would be more than half a window apart, or less than a sample.
+        AudioError: a rate that cannot be, a geometry that is no STFT, NaN or Inf in the input, or clipping
+            that `clip="error"` refuses.
+        GeometryError: frames would be more than half a window apart, or less than a sample, or share no
+            output.
     """
     check_rate(rate)
     with Source(src) as source:
@@ -59,7 +61,8 @@ def stretch_source(
 ) -> FileReport:
     """`stretch_file` of a source that is open already."""
     target = Output(source, dst, **output)
-    geometry = geometry or geometry_for(rate, source.samplerate)
+    if geometry is None:
+        geometry = geometry_for(rate, source.samplerate)
     stretcher = Stretcher(rate, geometry, source.channels, target.dtype, planner_effort)
     length = None if source.samples is None else round(source.samples / rate)
     return target.write(_stretched(source, stretcher), length=length, latency=0, progress=progress)

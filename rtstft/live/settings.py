@@ -11,7 +11,7 @@ import numpy as np
 from rtstft.arrays import is_finite_number
 from rtstft.callbacks import names_inputs
 from rtstft.errors import AudioError, FileError
-from rtstft.geometry import STFT
+from rtstft.geometry import STFT, check_geometry
 from rtstft.live.duplex import DeviceName
 from rtstft.live.engine import OnError, OnOverload
 from rtstft.live.feed import Feed
@@ -52,8 +52,7 @@ class StreamSettings:
     def __post_init__(self) -> None:
         if not (is_finite_number(self.samplerate) and self.samplerate > 0):
             raise AudioError(f"samplerate={self.samplerate!r} Hz, expected a positive number")
-        if not isinstance(self.geometry, STFT):
-            raise AudioError(f"geometry is {self.geometry!r}, expected an STFT; the callbacks come before it")
+        check_geometry(self.geometry, "callback")
         for name, least in (("headroom_s", 0), ("fade_in_s", 0), ("flight_recorder_s", 0)):
             value = getattr(self, name)
             if not (is_finite_number(value) and value >= least):
