@@ -30,7 +30,8 @@ class Param(Generic[T]):
         max: greatest value allowed.
         choices: the strings allowed.
         unit: of numbers; known from the name where it ends in _db, _hz or _s.
-        doc: one line for users.
+        doc: one line for users; help() shows it, with what it takes and the default, as does the docstring
+            of the plugin, to which a list of its parameters is added.
         smooth_s: time constant in seconds of an exponential glide to a new value, automation's included;
             0 jumps.
         fixed: read by `prepare` only, and not to be set afterwards.
@@ -87,6 +88,8 @@ class Param(Generic[T]):
         self.owner = owner.__name__
         if not self.unit:
             self.unit = next((unit for suffix, unit in _UNITS.items() if name.endswith(suffix)), "")
+        # For help(), which shows it beside the name.
+        self.__doc__ = "; ".join(filter(None, [self.doc, f"{self.expected} (default {self.default!r})"]))
 
     def of(self, owner: str) -> Self:
         """This parameter as the class called `owner` has it, which may have inherited it."""

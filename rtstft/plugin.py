@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias
 import numpy as np
 
 from rtstft.automation import Breakpoints
+from rtstft.documented import with_parameters
 from rtstft.errors import RAISED, CallbackError, ParameterError, RtstftError
 from rtstft.geometry import STFT
 from rtstft.params import Param
@@ -118,6 +119,8 @@ class Plugin:
         found = {name: value for name in names if isinstance(value := getattr(cls, name), Param)}
         last = {name: found.pop(name) for name in _LAST}
         cls.params = {name: param.of(cls.__name__) for name, param in {**found, **last}.items()}
+        if isinstance(cls.__doc__, str):  # its own: one that is inherited is not seen here
+            cls.__doc__ = with_parameters(inspect.cleandoc(cls.__doc__), found)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Makes the parameters and sets them: here, not in __init__, which a subclass may forget to call."""

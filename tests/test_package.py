@@ -36,7 +36,7 @@ BUILD_ORDER = [
     ["geometry"],
     ["automation", "callbacks", "delay", "places", "returned"],
     ["params"],
-    ["paths", "values"],
+    ["documented", "paths", "values"],
     ["plugin"],
     ["crossfade"],
     ["runner"],

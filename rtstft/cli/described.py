@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtstft.callbacks import inputs_of
 from rtstft.chain import Chain
+from rtstft.documented import without_parameters
 from rtstft.places import place_in_file, place_of
 from rtstft.plugin import Plugin
 from rtstft.presets import load_preset
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def facts_of(plugin: Plugin, name: str) -> dict[str, Any]:
     """All about a plugin, found under `name`, that JSON can hold."""
     kind = type(plugin)
-    doc = inspect.getdoc(kind) or ""
+    doc = without_parameters(inspect.getdoc(kind) or "")
     if doc == inspect.getdoc(Plugin):  # inherited by one that says nothing of itself
         doc = ""
     return {
