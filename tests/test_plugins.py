@@ -16,6 +16,7 @@ from rtstft.testing import GEOMETRIES, check_plugin
 
 RESPONSE = np.random.default_rng(0).standard_normal(3000).astype(np.float32)
 EXACT = (STFT(128, 64, window="boxcar", synthesis=np.repeat([0.0, 1.0], 64)), GEOMETRIES[-1])
+YEAR = re.compile(r"[A-Z].*\b(19|20)\d\d\b", re.DOTALL)  # behind a name: that of a source
 OURS = {name: entry for name, entry in registered().items() if entry.value.startswith("rtstft.")}
 
 
@@ -27,8 +28,13 @@ def test_built_in_keeps_the_contract(name: str) -> None:
     else:
         check_plugin(kind)
     documentation = kind.__doc__ or ""
-    for part in ("Algorithm:", "Cost:", "Latency:"):
+    for part in ("Algorithm:", "Cost:", "Latency:", "Parameters"):
         assert part in documentation
+    for param in kind.params.values():
+        assert param.doc
+        assert f"\n    {param.name}: {param.__doc__}" in documentation or param.name in ("mix", "bypass")
+    algorithm = documentation.partition("Algorithm:")[2].partition("Cost:")[0]
+    assert YEAR.search(algorithm) or (name == "gain" and "too simple to have a source" in algorithm)
     # Times are in README's table, measured; operations are counted here.
     assert not re.search(r"\d ?[uµ]s\b", documentation)
 

@@ -21,7 +21,7 @@ class Duck(Plugin):
     `per_band` lowers only the frequencies that the sidechain has, by its level within `width_hz` of each.
     Levels are of the mean power of all its channels, and all channels of the signal are lowered alike.
 
-    Algorithm: a feed-forward side-chain gain computer (Zoelzer, DAFX, 2nd ed., chapter 4) whose reduction in
+    Algorithm: a feed-forward side-chain gain computer (Zoelzer, DAFX, 2011, chapter 4) whose reduction in
     dB passes a one-pole low-pass of time constant `attack_s` upwards and `release_s` downwards. The level of
     a frame is its windowed mean square, by Parseval's theorem: a sine of amplitude 1 has -3 dB.
     Cost: one sum over the bins; per band a running sum, a logarithm and an exponential a bin. Latency:

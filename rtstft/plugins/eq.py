@@ -27,7 +27,7 @@ class Eq(Shaper):
     shelf at or above half the samplerate changes nothing, and is a ResponseWarning.
 
     Algorithm: magnitudes of Bristow-Johnson's audio EQ cookbook; minimum phase by the cepstrum
-    (Oppenheim and Schafer, Discrete-time signal processing); multiplication by the spectrum of that.
+    (Oppenheim and Schafer, Discrete-time signal processing, 1989); multiplication by the spectrum of that.
     Cost: one complex multiplication a bin; a change of the response takes four transforms of four frames'
     points, and 16384 at 48 kHz at least. Latency: none.
     """

@@ -33,7 +33,7 @@ class Filter(Shaper):
     later setting. Where the response is below -40 dB of its peak, errors are relative to that level.
 
     Algorithm: frequency sampling, minimum phase by the cepstrum (Oppenheim and Schafer, Discrete-time
-    signal processing); multiplication by the response's spectrum (Allen and Rabiner 1977).
+    signal processing, 1989); multiplication by the response's spectrum (Allen and Rabiner 1977).
     Cost: one complex multiplication a bin; a change of the response takes four transforms of four frames'
     points, and 16384 at 48 kHz at least. Latency: none.
 

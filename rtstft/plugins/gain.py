@@ -8,7 +8,8 @@ from rtstft.types import ComplexArray
 class Gain(Plugin):
     """Multiplies every bin by one factor, gliding in dB to a new one.
 
-    Algorithm: a real factor for all bins, exact in every geometry by the transform's linearity.
+    Algorithm: a real factor for all bins, exact in every geometry by the transform's linearity;
+    too simple to have a source.
     Cost: one multiplication a bin. Latency: none.
     """
 

@@ -19,7 +19,7 @@ class Gate(Plugin):
     windows up to 1.4 less between two bins), noise has less the more bins there are. With a lookahead as
     long as the attack, a bin is open when the sound comes that opens it.
 
-    Algorithm: a noise gate with hysteresis (Zoelzer, DAFX, 2nd ed., chapter 4) in each bin; the gain goes
+    Algorithm: a noise gate with hysteresis (Zoelzer, DAFX, 2011, chapter 4) in each bin; the gain goes
     from one end to the other at a constant rate in dB.
     Cost: some 20 operations a bin, among them one exponential.
     Latency: `lookahead_s`, in whole frames.

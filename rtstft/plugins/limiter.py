@@ -24,7 +24,7 @@ class Limiter(Plugin):
     each other, as after strong effects, are turned down further than need be. Between the samples
     (true peak) the signal can still be higher.
 
-    Algorithm: a limiter with lookahead (Zoelzer, DAFX, 2nd ed., chapter 4), of frames: each one's inverse
+    Algorithm: a limiter with lookahead (Zoelzer, DAFX, 2011, chapter 4), of frames: each one's inverse
     transform, times the synthesis window, gives the bound of every sample; the least gain over a frame
     and the lookahead, let go at `release_s`, is averaged over the lookahead (a minimum followed by a mean
     as long keeps below the minimum).

@@ -39,8 +39,9 @@ class Meter(Plugin):
     Reading and measuring never wait for each other. In a process of its own (`isolate=True`), a
     plugin measures there, and the one here reads silence.
 
-    Algorithm: mean square by Parseval's theorem (Oppenheim and Schafer, Discrete-time signal processing),
-    from windowed frames; its mean over time is exponential, the peak rises at once and falls as that does.
+    Algorithm: mean square by Parseval's theorem (Oppenheim and Schafer, Discrete-time signal processing,
+    1989), from windowed frames; its mean over time is exponential, the peak rises at once and falls as that
+    does.
     Cost: some 8 operations a bin. Latency: none.
     """
 

@@ -17,7 +17,7 @@ class Morph(Plugin):
 
     In between only what both have is loud, other than in a mix. A sidechain in mono serves all channels.
 
-    Algorithm: spectral interpolation (Zoelzer, DAFX, 2nd ed., chapter 7; Moorer, JAES 1979): magnitudes
+    Algorithm: spectral interpolation (Zoelzer, DAFX, 2011, chapter 7; Moorer, JAES 1979): magnitudes
     |signal|**(1 - amount) * |sidechain|**amount. Phases are the signal's, `phase="signal"`, or those of the
     sum weighted by the amount, `phase="louder"`, which the louder of the two decides: then amount=1 is
     the sidechain. With amount=0 the signal passes to the bit.

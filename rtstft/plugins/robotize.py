@@ -17,7 +17,7 @@ _SWEEP = 40  # harmonics that a period sweeps over
 class Robotize(Plugin):
     """Gives speech a constant pitch: its spectral envelope on harmonics of it.
 
-    Algorithm: robotization (Zoelzer, DAFX, 2nd ed., chapter 7) sets all phases to zero, which puts
+    Algorithm: robotization (Zoelzer, DAFX, 2011, chapter 7) sets all phases to zero, which puts
     one impulse in the middle of each frame: a pitch of samplerate / hop. Here the periods are those of
     `pitch_hz`, whatever the hop: the frame's envelope, an average of the power over `width_hz`, is
     multiplied by the windowed transform of a sum of harmonics, whose phases go on from frame to frame, and

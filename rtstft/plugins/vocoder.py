@@ -18,7 +18,7 @@ class Vocoder(Plugin):
     The signal is the modulator, the sidechain the carrier: what comes out are the carrier's notes with
     the signal's vowels and loudness. A carrier in mono serves all channels.
 
-    Algorithm: cross-synthesis (Zoelzer, DAFX, 2nd ed., chapter 8): the carrier's frame is whitened by
+    Algorithm: cross-synthesis (Zoelzer, DAFX, 2011, chapter 8): the carrier's frame is whitened by
     its own envelope and multiplied by the modulator's, both averages of the power over `width_hz`. What
     lies further below the carrier's mean power than `floor_db` is not raised beyond that.
     Cost: four running sums, and some 15 operations a bin. Latency: none.

@@ -16,7 +16,7 @@ _SEED = 1
 class Whisper(Plugin):
     """Replaces the excitation by noise and keeps the spectral envelope: speech becomes a whisper.
 
-    Algorithm: whisperization (Zoelzer, DAFX, 2nd ed., chapter 7): magnitudes with random phases. There, a
+    Algorithm: whisperization (Zoelzer, DAFX, 2011, chapter 7): magnitudes with random phases. There, a
     short window keeps harmonics out of the magnitudes; here, in any geometry, an average of the power
     over `width_hz` does. Frames of random phase do not add up in phase, which is made good:
     noise keeps its level. The phases are the same in all channels, so that the image stays where it is.
