@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from strategies import Samples, geometries, loudest, noise, seeds, streamed
 
 from rtstft import STFT, ParameterError, PluginError, Processor, SetupError
 from rtstft.errors import ResponseWarning
-from rtstft.plugins._shaper import Shaper, minimum_phase
+from rtstft.plugins._shaper import Fit, Shaper, minimum_phase
 from rtstft.plugins.eq import Eq
 from rtstft.plugins.filter import Filter
 
@@ -142,6 +143,56 @@ def test_bands_add_to_the_curve_and_a_flat_equaliser_is_exact() -> None:
 def test_response_that_does_not_fit_is_warned_of(plugin: Shaper, geometry: STFT) -> None:
     with pytest.warns(ResponseWarning, match="dB from the one asked for"):
         Processor(plugin, geometry, RATE)
+
+
+def warned(processor: Processor, frames: int, action: Any = "always") -> list[str]:
+    """What the next frames warn of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter(action)
+        processor.process(np.zeros((frames * HANN.hop_length, 1)))
+    return [str(warning.message) for warning in caught]
+
+
+@pytest.mark.parametrize("action", ["always", "error"])
+@pytest.mark.parametrize(
+    ("plugin", "misfits"),
+    [
+        (Filter(frequency_hz=2000.0), [{"frequency_hz": 30.0}, {"frequency_hz": 31.0}]),
+        (Eq(bands="peak:2000:3"), [{"bands": "peak:60:12:8"}, {"bands": "peak:61:12:8"}]),
+    ],
+    ids=["filter", "eq"],
+)
+def test_later_setting_that_does_not_fit_is_warned_of_once(plugin: Shaper, misfits: Any, action: Any) -> None:
+    plugin = copy(plugin)
+    fits = dict(plugin.parameter_values)
+    processor = Processor(plugin, HANN, RATE, channels=1)
+    told = []
+    for change in ({}, misfits[0], {"mix": 0.5}, fits, misfits[0], misfits[1]):
+        plugin.set(**change)
+        told.append(warned(processor, 20, action))
+    processor.reset()
+    told.append(warned(processor, 20, action))
+    expected = [0, 1, 0, 0, 0, 1, 0] if action == "always" else [0] * 7
+    assert [len(said) for said in told] == expected
+    assert all("dB from the one asked for" in text for said in told for text in said)
+
+
+def test_automation_is_judged_where_it_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    error_db, judged = Fit.error_db, []
+
+    def noted(*given: Any) -> float:
+        judged.append(error_db(*given))
+        return judged[-1]
+
+    monkeypatch.setattr(Fit, "error_db", noted)
+    plugin = Filter()
+    plugin.automate("frequency_hz", [(0.0, 2000.0), (0.3, 30.0), (0.5, 30.0), (0.8, 2000.0)])
+    plugin.automate("mix", [(0.0, 1.0), (2.0, 0.5)])  # of no account
+    processor = Processor(plugin, HANN, RATE, channels=1)
+    told = [len(warned(processor, frames)) for frames in (55, 40, 200)]
+    assert told == [0, 1, 0]  # down, rest and up
+    assert [error > 0.1 for error in judged[-2:]] == [True, False]
+    assert len(judged) <= 4  # as it is made and entered, and at both rests
 
 
 @pytest.mark.parametrize("synthesis", ["dual", "ola"])

@@ -25,11 +25,15 @@ class Remarks:
 
     def make(self, remarks: Collection[str]) -> None:
         """All that there is to say of the settings now; what was said last time is not said again."""
-        before, self._standing = self._standing, remarks
-        with nullcontext() if before is None else suppress(ResponseWarning):
-            for remark in remarks:
-                if remark not in (before or ()):
-                    warnings.warn(f"{self._plugin!r}: {remark}", ResponseWarning, stacklevel=3)
+        for remark in remarks:
+            if remark not in (self._standing or ()):
+                self.say(remark)
+        self._standing = remarks
+
+    def say(self, remark: str) -> None:
+        """Warns, whatever was said before; raises nothing once remarks have been made."""
+        with nullcontext() if self._standing is None else suppress(ResponseWarning):
+            warnings.warn(f"{self._plugin!r}: {remark}", ResponseWarning, stacklevel=4)
 
 
 def beyond(name: str, nyquist_hz: float, so: str) -> str:

@@ -1,12 +1,10 @@
 """Frequency responses as factors of bins: what an impulse response becomes in a geometry, and how exactly."""
 
 import math
-import warnings
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rtstft.errors import ResponseWarning
 from rtstft.geometry import STFT
 from rtstft.plugin import Context, Plugin
 from rtstft.plugins._impulse import Taps, exact_taps
@@ -21,13 +19,15 @@ _HEARD = 1e-2  # of the largest magnitude: below, a deviation counts as one at t
 _LEAST_WEIGHT = 0.2  # less, and what varies within the hop is amplified too much
 _FINEST_HZ = 3.0
 _GLIDE_S = 0.02
+_REST_S = 0.05
 _PROBES = 65
 
 
 class Shaper(Plugin):
     """Multiplies bins by a frequency response; a subclass says which, as an impulse response.
 
-    A new response is glided to with a time constant of 20 ms.
+    A new response is glided to with a time constant of 20 ms. What the geometry makes of it is judged once
+    it has rested for 50 ms: on the way, and of every step of an automation, that would take too long.
     """
 
     def taps(self) -> Taps:
@@ -39,7 +39,7 @@ class Shaper(Plugin):
         return []
 
     def prepare(self, context: Context) -> None:
-        """Allocates, and looks at what the geometry can hold."""
+        """Allocates, and finds out what the geometry can hold."""
         self.nyquist_hz = context.samplerate / 2
         self._remarks = Remarks(self)
         self.fit = Fit(context.stft)
@@ -49,25 +49,21 @@ class Shaper(Plugin):
         self._target, self._response, self._step = (np.ones(shape, context.complex_dtype) for _ in range(3))
         self._share = -math.expm1(-context.hop_s / _GLIDE_S)
         self._glide_frames = math.ceil(10 * _GLIDE_S / context.hop_s)
+        self._judged_at = self._glide_frames - math.ceil(_REST_S / context.hop_s)
+        self._asked: Taps = np.empty((0, 1))
+        self._misfit: Taps = np.empty((0, 1))
         self.reset()
 
     def update(self) -> None:
-        """Makes the response; the first one is there at once, and looked at."""
-        self._asked = self.taps()
+        """Makes the response; before the first frame it is there at once, and judged."""
+        before, self._asked = self._asked, self.taps()
         self._target[...] = self.fit.spectrum(self._asked)
-        self._remarks.make(self.remarks())
-        if self._playing:
+        if not self._playing:
+            self._response[...] = self._target
+            self._judge()
+        elif not np.array_equal(self._asked, before):  # of mix, say, it does not depend
             self._left = self._glide_frames
-            return
-        self._response[...] = self._target
-        deviation = self.error_db
-        if deviation > TOLERANCE_DB:
-            warnings.warn(
-                f"{self!r}: the response is up to {deviation:.2g} dB from the one asked for (over "
-                f"{TOLERANCE_DB} dB): {self.fit.remedy}",
-                ResponseWarning,
-                stacklevel=2,
-            )
+        self._remarks.make(self.remarks())
 
     @property
     def error_db(self) -> float:
@@ -89,12 +85,26 @@ class Shaper(Plugin):
 
     def _glide(self) -> None:
         self._left -= 1
+        if self._left == self._judged_at:
+            self._judge()
         if self._left:
             np.subtract(self._target, self._response, out=self._step)
             self._step *= self._share
             self._response += self._step
         else:
             self._response[...] = self._target
+
+    def _judge(self) -> None:
+        """Warns of a response that the geometry cannot give, unless it is the last one warned of."""
+        if np.array_equal(self._asked, self._misfit):
+            return
+        deviation = self.error_db
+        if deviation > TOLERANCE_DB:
+            self._misfit = self._asked
+            self._remarks.say(
+                f"the response is up to {deviation:.2g} dB from the one asked for (over {TOLERANCE_DB} dB): "
+                f"{self.fit.remedy}"
+            )
 
 
 class Fit:
@@ -139,13 +149,14 @@ class Fit:
         error[: len(taps)] = taps
         error[:count] -= weighted * self._mean[:count, np.newaxis]
         error[np.arange(count) - self._stft.n_fft] -= weighted * self._around[:count, np.newaxis]
-        asked = np.abs(np.fft.rfft(taps, grid, axis=0))
+        response, lost = np.fft.rfft(taps, grid, axis=0), np.fft.rfft(error, axis=0)
+        asked = np.abs(response)
         varying = np.sqrt((weighted**2 * self._variance[:count, np.newaxis]).sum(0))
-        deviation = np.abs(np.fft.rfft(error, axis=0)) + varying
+        deviation = np.abs(lost) + varying
         least = max(_HEARD * asked.max(), np.finfo(float).tiny)
         heard = np.maximum(asked, least)
         above = 1 + (deviation / heard).max()
-        found = np.abs(np.fft.rfft(taps, grid, axis=0) - np.fft.rfft(error, axis=0)) - varying
+        found = np.abs(response - lost) - varying
         below = (heard / np.maximum(found, least)).max()
         return float(20 * np.log10(max(above, below)))
 

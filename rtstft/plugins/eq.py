@@ -21,15 +21,16 @@ class Eq(Shaper):
 
     In an "ola" geometry with padding, what fits in n_fft - win_length + 1 taps is exact. With a
     synthesis window, taps are corrected for the windows' mean weight, and the rest of the error is
-    computed: over 0.1 dB at the first frame is a ResponseWarning; `error_db` tells of any later setting.
-    Where the response is below -40 dB of its peak, errors are relative to that level.
+    computed, before the first frame and for each setting that has rested for 50 ms, of automation as well:
+    over 0.1 dB is a ResponseWarning, and `error_db` tells how much. Where the response is below -40 dB of
+    its peak, errors are relative to that level.
     Narrow bands at low frequencies ring for longer than a frame: they are what does not fit. A peak or high
     shelf at or above half the samplerate changes nothing, and is a ResponseWarning.
 
     Algorithm: magnitudes of Bristow-Johnson's audio EQ cookbook; minimum phase by the cepstrum
     (Oppenheim and Schafer, Discrete-time signal processing, 1989); multiplication by the spectrum of that.
     Cost: one complex multiplication a bin; a change of the response takes four transforms of four frames'
-    points, and 16384 at 48 kHz at least. Latency: none.
+    points, and 16384 at 48 kHz at least, and two more once it rests. Latency: none.
     """
 
     bands = TextParam(parse_bands, "low_shelf, peak or high_shelf:Hz:dB[:Q], separated by commas")

@@ -29,13 +29,14 @@ class Filter(Shaper):
 
     In an "ola" geometry with padding, what fits in n_fft - win_length + 1 taps is exact linear
     convolution. With a synthesis window, taps are corrected for the windows' mean weight, and the rest
-    of the error is computed: over 0.1 dB at the first frame is a ResponseWarning; `error_db` tells of any
-    later setting. Where the response is below -40 dB of its peak, errors are relative to that level.
+    of the error is computed, before the first frame and for each setting that has rested for 50 ms, of
+    automation as well: over 0.1 dB is a ResponseWarning, and `error_db` tells how much. Where the response
+    is below -40 dB of its peak, errors are relative to that level.
 
     Algorithm: frequency sampling, minimum phase by the cepstrum (Oppenheim and Schafer, Discrete-time
     signal processing, 1989); multiplication by the response's spectrum (Allen and Rabiner 1977).
     Cost: one complex multiplication a bin; a change of the response takes four transforms of four frames'
-    points, and 16384 at 48 kHz at least. Latency: none.
+    points, and 16384 at 48 kHz at least, and two more once it rests. Latency: none.
 
     Args:
         taps: impulse response as an array, for kind="fir".
