@@ -204,7 +204,7 @@ class Plugin:
 
     @classmethod
     def from_dict(cls, preset: Mapping[str, Any], folder: str | PathLike[str] = ".") -> Self:
-        """The plugin that `to_dict` described.
+        """The plugin that `to_dict` described, made with its parameters as far as its __init__ takes them.
 
         Args:
             preset: what `to_dict` gave.
@@ -226,8 +226,9 @@ class Plugin:
         kind = find(place)
         if not (isinstance(kind, type) and issubclass(kind, cls)):
             raise CallbackError(f"{place!r} is {kind!r}, expected a class derived from {cls.__name__}")
-        plugin: Self = made(kind, place)
-        plugin.set(**with_paths(parameters, kind.params, moved))
+        found = with_paths(parameters, kind.params, moved)
+        plugin: Self = made(kind, place, **_arguments_among(found, kind))
+        plugin.set(**found)
         for name, course in with_paths(automation, kind.params, moved).items():
             plugin.automate(name, course)
         return plugin
@@ -270,6 +271,18 @@ def made(kind: type, place: str, /, **params: Any) -> Any:
         raise
     except RAISED as error:
         raise CallbackError(f"callback {place!r} raised {type(error).__name__}: {error}") from error
+
+
+def _arguments_among(found: dict[str, Any], kind: type[Plugin]) -> dict[str, Any]:
+    """Those parameters in `found` that `kind` takes when it is made; an __init__ of its own may take none."""
+    arguments = list(inspect.signature(kind.__init__).parameters.values())[1:]
+    any_name = any(argument.kind is argument.VAR_KEYWORD for argument in arguments)
+    names = {
+        argument.name
+        for argument in arguments
+        if argument.kind in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)
+    }
+    return {name: found[name] for name in found if name in kind.params and (any_name or name in names)}
 
 
 def _besides_parameters(kind: type[Plugin], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:

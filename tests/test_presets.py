@@ -19,11 +19,13 @@ from rtstft import (
     ParameterError,
     Plugin,
     Processor,
+    SetupError,
     load_preset,
     save_preset,
 )
 from rtstft.loading import load
 from rtstft.plugins.convolve import Convolve
+from rtstft.plugins.filter import Filter
 from rtstft.plugins.gain import Gain
 
 EXACT = STFT(128, 64, window="boxcar", synthesis=np.repeat([0.0, 1.0], 64))
@@ -58,6 +60,21 @@ class Needy(Every):
 
     def __init__(self, size: int) -> None:
         self.size = size
+
+
+class Bare(Every):
+    """Takes no arguments, and has parameters all the same."""
+
+    def __init__(self) -> None:
+        self.level = 7.0
+
+
+class Wants(Every):
+    """Cannot be made without one of its parameters, and has another's name for something else."""
+
+    def __init__(self, kind: str, *count: int) -> None:
+        super().__init__(kind=kind)
+        self.more = count
 
 
 class Outer:
@@ -305,6 +322,28 @@ def test_response_that_came_later_is_not_lost_silently(tmp_path: Path) -> None:
 def test_class_that_cannot_be_made_is_named() -> None:
     with pytest.raises(CallbackError, match=r"test_presets:Needy' raised TypeError.*size"):
         Plugin.from_dict({"plugin": f"{Needy.__module__}:Needy"})
+
+
+def test_class_with_an_init_of_its_own_is_made_with_what_that_takes() -> None:
+    for kind in (Bare, Wants):
+        preset = {"plugin": f"{kind.__module__}:{kind.__name__}", "parameters": {"kind": "low", "count": 5}}
+        found: Any = Plugin.from_dict(preset)
+        assert (type(found), found.kind, found.count) == (kind, "low", 5)
+        assert getattr(found, "more", ()) == ()
+
+
+def test_preset_that_names_an_impulse_response_alone_makes_a_fir_filter(tmp_path: Path) -> None:
+    np.savetxt(tmp_path / "ir.txt", [0.5, 0.0, -0.25])
+    preset = tmp_path / "a.json"
+    preset.write_text(json.dumps({"plugin": "filter", "parameters": {"path": "ir.txt"}}))
+    found, made = load_preset(preset), Filter(path=str(tmp_path / "ir.txt"))
+    assert facts(found) == facts(made)
+    save_preset(preset, made, overwrite=True)
+    assert facts(load_preset(preset)) == facts(made)
+    Processor(found, EXACT)
+    preset.write_text(json.dumps({"plugin": "filter", "parameters": {"path": "ir.txt", "kind": "low"}}))
+    with pytest.raises(SetupError, match="which only kind='fir' uses"):
+        Processor(load_preset(preset), EXACT)
 
 
 def test_from_dict_of_a_class_wants_that_class() -> None:

@@ -22,7 +22,7 @@ class Filter(Shaper):
     The response is Butterworth's, with -3 dB at `frequency_hz`, or at both edges of the band of
     `width_hz` around it (geometrically), down to a floor of -120 dB; minimum phase, so without delay.
     `kind="fir"` takes the impulse response from a file (`path`) or an array, shape (taps,) or
-    (taps, channels); more taps than fit are for Convolve.
+    (taps, channels), and goes without saying for a filter made with one; more taps than fit are for Convolve.
 
     A low-pass at or above half the samplerate passes all there is; of any other kind there it is a
     ResponseWarning, as it finds nothing to do what it is for.
