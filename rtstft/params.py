@@ -54,8 +54,7 @@ class Param(Generic[T]):
     ) -> None:
         self.name = "parameter"
         self.owner = ""
-        if isinstance(default, np.generic):
-            default = default.item()
+        default, min, max, smooth_s = map(_plain, (default, min, max, smooth_s))
         self.kind: type[bool] | type[int] | type[float] | type[str] = type(default)
         self.min = min
         self.max = max
@@ -201,6 +200,11 @@ class Param(Generic[T]):
     @property
     def _where(self) -> str:
         return f"{self.owner}.{self.name}" if self.owner else "default"
+
+
+def _plain(value: Any) -> Any:
+    """A scalar of numpy's as Python has it: JSON takes no other."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _shown(value: object) -> str:

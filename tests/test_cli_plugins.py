@@ -60,6 +60,30 @@ FX = dedent("""
         def __init__(self, size):
             pass
 """)
+FAULTY = dedent("""
+    import numpy as np
+    import rtstft
+
+    class Beyond(rtstft.Plugin):
+        '''Sets its parameter to more than that takes.'''
+        a = rtstft.Param(0.5, min=0, max=1)
+        def __init__(self):
+            super().__init__()
+            self.a = 2.0
+
+    class Fileless(rtstft.Plugin):
+        '''Lacks a file.'''
+        def __init__(self):
+            raise rtstft.FileError("model.bin cannot be read")
+
+    class Single(rtstft.Plugin):
+        '''Names its input without a tuple.'''
+        aux = "side"
+
+    class Limited(rtstft.Plugin):
+        '''Has limits of numpy's.'''
+        a = rtstft.Param(0.5, min=np.float32(0), max=np.int64(1))
+""")
 
 
 class Side(Plugin):
@@ -348,12 +372,22 @@ def test_broken_plugins_of_others_are_listed_with_what_is_wrong(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[rtstft.plugins]\nzap = nowhere:Zap\nzip = fx:Needy\nzoom = fx:Add\ngain = fx:Add\n"
+        "beyond = faulty:Beyond\nfileless = faulty:Fileless\nsingle = faulty:Single\n"
+        "limited = faulty:Limited\n"
     )
+    (command_folder / "faulty.py").write_text(FAULTY)
     monkeypatch.setattr(sys, "path", [str(info.parent), str(command_folder), *sys.path])
     assert rtstft("plugins", "--json") == 0
     found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
     assert "ModuleNotFoundError" in found["zap"]["error"]
     assert "TypeError" in found["zip"]["error"]
+    assert found["beyond"]["error"] == "Beyond.a=2.0, expected a number from 0 to 1"
+    assert found["fileless"]["error"] == "model.bin cannot be read"
+    assert found["single"]["error"] == "aux is 'side', expected a tuple of names: ('side',)"
+    limit, *_ = found["limited"]["parameters"]
+    assert (limit["min"], limit["max"]) == (0, 1)
+    faulty = {name for name in found if "error" in found[name]}
+    assert faulty == {"zap", "zip", "beyond", "fileless", "single"}
     assert found["zoom"]["summary"] == "Adds to the first bin."
     assert found["gain"]["class"] == "rtstft.plugins.gain:Gain"
     doubt = found["gain"]["warning"]
@@ -364,6 +398,7 @@ def test_broken_plugins_of_others_are_listed_with_what_is_wrong(
     out, err = capsys.readouterr()
     assert (out.count(f"warning: {doubt}"), err) == (1, "")
     assert "ModuleNotFoundError" in out
+    assert "beyond  Beyond.a=2.0, expected a number from 0 to 1" in out
     assert "[/as] [it] is" in out
     with warnings.catch_warnings():
         warnings.simplefilter("default")

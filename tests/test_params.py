@@ -176,6 +176,13 @@ def test_default_may_be_numpys(default: Any, kind: type) -> None:
     assert type(param.default) is kind
 
 
+@pytest.mark.parametrize(("number", "kind"), [(np.float32, float), (np.int64, int), (np.uint8, int)])
+def test_limits_and_time_constant_may_be_numpys(number: Any, kind: type) -> None:
+    facts = json.loads(json.dumps(Param(1.0, min=number(0), max=number(2), smooth_s=number(1)).describe()))
+    found = [facts["min"], facts["max"], facts["smooth_s"]]
+    assert (found, {type(value) for value in found}) == ([0, 2, 1], {kind})
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

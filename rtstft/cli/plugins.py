@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from rtstft.cli.described import facts_of, facts_of_preset, print_all, print_one, print_preset
-from rtstft.errors import CallbackError, FileError, PluginWarning
+from rtstft.errors import CallbackError, FileError, PluginWarning, RtstftError
 from rtstft.loading import is_preset, plugin
 from rtstft.places import ambiguous, registered
 
@@ -101,7 +101,7 @@ def _listed(name: str, doubt: str | None) -> dict[str, Any]:
         warnings.simplefilter("ignore", PluginWarning)
         try:
             entry = facts_of(plugin(name), name)
-        except CallbackError as error:
+        except (RtstftError, TypeError) as error:  # a TypeError of an aux that is no tuple of names
             entry = {"name": name, "error": str(error)}
     return {**entry, "warning": doubt} if doubt else entry
 
