@@ -285,6 +285,16 @@ class Logarithm(Plugin):
             frame *= np.float32(np.log(self.level))
 
 
+class Whitens(Plugin):
+    """Has a limit at which it divides by the magnitude of silence."""
+
+    power = Param(0.0, min=0.0, max=1.0)
+
+    def process(self, frame: Any) -> None:
+        with np.errstate(all="ignore"):
+            frame *= (np.abs(frame) / 100) ** np.float32(-self.power)
+
+
 class Switch(Plugin):
     """Has a choice that fails once it plays."""
 
@@ -610,6 +620,7 @@ BROKEN: dict[Any, str] = {
     Divides: "Divides in .*: silence: .*left NaN or Inf",
     Overflows: "Overflows in .*: full scale: .*left NaN or Inf",
     Logarithm: r"Logarithm in .*: with level=0.0: .*left NaN or Inf",
+    Whitens: r"Whitens in .*: with power=1\.0: silence: .*left NaN or Inf",
     Switch: "Switch in .*: with kind='high'.*: .*left NaN or Inf",
     Choice: "Choice in .*: with kind='high': .*update raised KeyError: 'high'",
     OnlyPrepares: r"level=0\.0, set once it is prepared, .*: read level in update or process, or declare",

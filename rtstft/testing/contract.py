@@ -1,8 +1,7 @@
 """check_plugin: the whole contract, in all rigs."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from rtstft.testing.bench import Bench, Fresh
 from rtstft.testing.checks import check_channels, check_dry, check_lookahead, check_repeatable, check_signals
 from rtstft.testing.cost import check_memory, cost
 from rtstft.testing.declared import check_declared
+from rtstft.testing.located import located
 from rtstft.testing.parameters import check_left_alone, check_limits
 from rtstft.testing.playing import check_copy, check_counting, check_lent, check_update
 from rtstft.testing.rig import Rig, refused, rigs
@@ -63,8 +63,8 @@ def check_plugin(
 
     In the first geometry that works:
 
-    - Every parameter works at its limits, and sounds the same to the bit whether it was set before `prepare`
-      or before a `reset`; it is heard without one, too, and leaves `lookahead` alone.
+    - Every parameter works at its limits, with such signals, too, and sounds the same to the bit whether it
+      was set before `prepare` or before a `reset`; it is heard without one too, and leaves `lookahead` alone.
     - It keeps no frame beyond the call, plays the same when it was pickled, goes on when `update` is called,
       and need not see frame 0 first. Memory does not grow.
 
@@ -104,7 +104,7 @@ def _check(fresh: Fresh, geometries: Sequence[STFT]) -> PluginReport:
     refusals: list[str] = []
     working: list[Rig] = []
     for rig in rigs(geometries, used.aux):
-        with _located(f"{name} in {rig}"):
+        with located(f"{name} in {rig}"):
             try:
                 bench = Bench(rig, fresh)
             except PluginError as error:
@@ -118,9 +118,9 @@ def _check(fresh: Fresh, geometries: Sequence[STFT]) -> PluginReport:
                 _check_playing(bench)
     assert working, f"{name} refused all of it: {'; '.join(refusals)}"
     usual = working[0]  # in mono, if there it works
-    with _located(name):
+    with located(name):
         check_sound(usual, fresh)
-    with _located(f"{name} in {usual}"):
+    with located(f"{name} in {usual}"):
         check_memory(usual, fresh)
         return PluginReport(len(working), tuple(refusals), *cost(usual, fresh))
 
@@ -130,7 +130,7 @@ def _check_bench(bench: Bench, used: Plugin) -> None:
     check_left_alone(bench)
     check_repeatable(bench, used)
     check_lookahead(bench)
-    check_signals(bench)
+    check_signals(bench.rig, bench.processor)
     if bench.rig.channels > 2:
         check_channels(bench)
     check_dry(bench)
@@ -143,14 +143,3 @@ def _check_playing(bench: Bench) -> None:
     check_update(bench)
     check_counting(bench)
     check_limits(bench)
-
-
-@contextmanager
-def _located(where: str) -> Iterator[None]:
-    """What fails, fails with the plugin's name and the rig."""
-    try:
-        yield
-    except PluginError as error:
-        raise AssertionError(f"{where}: {error}") from error
-    except AssertionError as error:
-        raise AssertionError(f"{where}: {error}") from None
