@@ -73,6 +73,28 @@ class Side(Plugin):
         frame *= np.abs(aux["side"]).max(axis=0) > self.soft
 
 
+class Circle(Plugin):
+    """Good: each channel has its place around a listener, before whom the first one is."""
+
+    def prepare(self, context: Context) -> None:
+        angles = 2 * np.pi * np.arange(context.channels) / context.channels
+        self.gains = np.cos(angles).astype(context.dtype)[:, np.newaxis]
+
+    def process(self, frame: Any) -> None:
+        frame *= self.gains
+
+
+class Ambisonic(Plugin):
+    """Good: knows what its four channels are, and lowers the directions."""
+
+    def prepare(self, context: Context) -> None:
+        if context.channels != 4:
+            raise AudioError(f"{context.channels} channels, expected W, X, Y and Z")
+
+    def process(self, frame: Any) -> None:
+        frame[1:] *= 0.5
+
+
 class NotThis(Plugin):
     """Refuses one geometry, and more than two channels."""
 
@@ -533,6 +555,21 @@ class OnlyFirst(Plugin):
         frame[0] *= 0.5
 
 
+class OnlyPair(Plugin):
+    """Takes it that there are two channels at most, and leaves others alone."""
+
+    def process(self, frame: Any) -> None:
+        frame[:2] *= 0.25
+
+
+class OnlyPairSilent(Plugin):
+    """Silences all channels but two, which it makes unlike each other."""
+
+    def process(self, frame: Any) -> None:
+        frame[:2] *= np.array([[0.25], [0.5]], frame.real.dtype)[: len(frame)]
+        frame[2:] = 0
+
+
 class LateLookahead(Smooth):
     """Says how far it looks ahead when it has been asked already."""
 
@@ -642,7 +679,9 @@ BROKEN: dict[Any, str] = {
     RefusesLate: "RefusesLate in .*: callback 'RefusesLate', frame 0: raised GeometryError: no such thing",
     Unprepared: "Unprepared in .*: prepare raised KeyError: 'table'",
     OnlyStereo: "OnlyStereo in .*, 1 channels, .*: .*raised IndexError",
-    OnlyFirst: "OnlyFirst in .*, 3 channels, .*: of channels with the same signal, the first is changed",
+    OnlyFirst: "OnlyFirst: with the same signal in all of 3, .*8 channels, those behind number 1 come out",
+    OnlyPair: "OnlyPair: with the same signal .*, those behind number 2 come out alike, and unlike it: ",
+    OnlyPairSilent: "OnlyPairSilent: with the same signal .*, those behind number 2 come out alike",
     LateLookahead: "LateLookahead in .*: lookahead was 0 after prepare and is 2 now, .*: set it in prepare",
     Deaf: "Deaf in .*: .*raised KeyError: 'side'",
     MonoSide: "MonoSide in .*, 1 channels, 'unasked' of 3, 'side' of 2, .*: .*raised ValueError: .*broadcast",

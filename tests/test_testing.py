@@ -6,7 +6,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts import BROKEN, Delays, Logarithm, Mutes, NotThis, OneRate, Refuses, Shares, Side, Smooth
+from contracts import (
+    BROKEN,
+    Ambisonic,
+    Circle,
+    Delays,
+    Logarithm,
+    Mutes,
+    NotThis,
+    OneRate,
+    Refuses,
+    Shares,
+    Side,
+    Smooth,
+)
 
 from rtstft import STFT, Context, ParameterError, Plugin
 from rtstft.plugins.gain import Gain
@@ -23,6 +36,11 @@ def test_good_plugin_passes(kind: Any) -> None:
     assert report.combinations == len(FEW) * 4 + 6
     assert report.refused == ()
     assert report.frame_s >= 0
+
+
+@pytest.mark.parametrize("kind", [Circle, Ambisonic])
+def test_channels_may_differ_by_what_they_are(kind: Any) -> None:
+    check_plugin(kind, geometries=FEW)
 
 
 def test_it_runs_in_every_geometry_at_every_rate_with_1_to_8_channels_in_both_precisions() -> None:

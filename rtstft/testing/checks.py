@@ -11,7 +11,6 @@ from rtstft.testing.rig import FRAMES, Rig
 from rtstft.types import RealArray
 
 _LATE_FRAMES = 8  # to which a wrong lookahead is found
-_CHANGED = 1e-3  # of the largest sample: what is more than rounding
 _SAME, _OTHER = 0.9, 0.5  # correlation of what is the same signal, and of what is not
 
 
@@ -112,17 +111,6 @@ def check_signals(rig: Rig, processor: Processor) -> None:
         with located(what):
             y = processor.process(rig.signal(x))
             assert np.isfinite(y).all(), "leaves NaN or Inf"
-
-
-def check_channels(bench: Bench) -> None:
-    """Not only the first channel is changed, where there are more than two."""
-    bench.processor.reset()
-    first, second, *others = bench.processor.process(bench.rig.signal(bench.noise[:, 0])).T
-    alone = np.abs(first - second).max() > _CHANGED * np.abs(first).max()
-    assert not alone or any(not np.array_equal(other, second) for other in others), (
-        "of channels with the same signal, the first is changed and all others are alike: process all of "
-        "frame, shape (channels, bins), or refuse the number of channels in prepare with an AudioError"
-    )
 
 
 def check_dry(bench: Bench) -> None:

@@ -1,0 +1,34 @@
+"""Channels: a plugin that takes any number of them processes them all."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rtstft.testing.bench import Bench
+
+_CHANGED = 1e-3  # of the largest sample: what is more than rounding
+
+
+def unlike_the_last(bench: Bench) -> int:
+    """Number, from 1, of the last channel that comes out unlike the one at the end; 0 if all are alike."""
+    bench.processor.reset()
+    y = bench.processor.process(bench.rig.signal(bench.noise[:, 0]))
+    unlike = np.abs(y - y[:, -1:]).max(axis=0) > _CHANGED * np.abs(y).max()
+    return max((place for place, other in enumerate(unlike, 1) if other), default=0)
+
+
+def check_channels(firsts: Mapping[int, int]) -> None:
+    """No fixed number of channels is processed unlike all that follow.
+
+    A plugin may differ from channel to channel: by chance, by pairs, or around a circle. But then more of
+    them differ where there are more.
+
+    Args:
+        firsts: for each number of channels, what `unlike_the_last` has found.
+    """
+    found = {channels: first for channels, first in firsts.items() if first}
+    assert len(found) < 2 or len(set(found.values())) > 1, (
+        f"with the same signal in all of {', '.join(map(str, found))} channels, those behind number "
+        f"{min(found.values())} come out alike, and unlike it: process all of frame, shape (channels, bins), "
+        f"or refuse the number of channels in prepare with an AudioError"
+    )
