@@ -73,6 +73,14 @@ class Side(Plugin):
         frame *= np.abs(aux["side"]).max(axis=0) > self.soft
 
 
+class Cycles(Plugin):
+    """Good: leaves what the garbage collector alone finds."""
+
+    def process(self, frame: Any) -> None:  # noqa: ARG002
+        loop: list[Any] = []
+        loop.append(loop)
+
+
 class Circle(Plugin):
     """Good: each channel has its place around a listener, before whom the first one is."""
 
@@ -514,6 +522,27 @@ class Grows(Plugin):
         self.levels.clear()
 
 
+class GrowsSlowly(Grows):
+    """Keeps nothing, one more of it with every frame."""
+
+    def process(self, frame: Any) -> None:  # noqa: ARG002
+        self.levels.append(0.0)
+
+
+class GrowsInStereo(Plugin):
+    """Keeps every frame of more than one channel."""
+
+    def prepare(self, _: Context) -> None:
+        self.frames: list[Any] = []
+
+    def process(self, frame: Any) -> None:
+        if len(frame) > 1:
+            self.frames.append(frame.copy())
+
+    def reset(self) -> None:
+        self.frames.clear()
+
+
 class Unwelcome(Plugin):
     """Refuses every geometry."""
 
@@ -674,7 +703,9 @@ BROKEN: dict[Any, str] = {
     PerBin: r"PerBin: the same noise .* and STFT\(4096, .*: thirds of octaves differ .*: count no bins",
     FailsAt24: r"FailsAt24: in STFT\(512, 32, 512\) at 24000 Hz: .*prepare raised ZeroDivisionError",
     Beyond: "Beyond in .*, 8000 Hz, .*: callback 'Beyond', frame 0: raised IndexError",
-    Grows: r"Grows in .*: memory grew by \d+ bytes in \d+ frames: allocate in prepare",
+    Grows: r"Grows in .*: memory grew by \d+ bytes or more in every \d+ frames: allocate in prepare",
+    GrowsSlowly: r"GrowsSlowly in .*: memory grew by \d+ bytes or more in every \d+ frames",
+    GrowsInStereo: r"GrowsInStereo in .*, 2 channels, .*: memory grew by \d+ bytes or more in every",
     Unwelcome: r"Unwelcome refused all of it: STFT.*no such thing",
     RefusesLate: "RefusesLate in .*: callback 'RefusesLate', frame 0: raised GeometryError: no such thing",
     Unprepared: "Unprepared in .*: prepare raised KeyError: 'table'",

@@ -1,5 +1,6 @@
 """check_plugin finds each point of the contract that a plugin breaks, and names it."""
 
+import gc
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from contracts import (
     BROKEN,
     Ambisonic,
     Circle,
+    Cycles,
     Delays,
     Logarithm,
     Mutes,
@@ -36,6 +38,15 @@ def test_good_plugin_passes(kind: Any) -> None:
     assert report.combinations == len(FEW) * 4 + 6
     assert report.refused == ()
     assert report.frame_s >= 0
+
+
+def test_garbage_that_has_not_been_collected_is_no_growth() -> None:
+    usual = gc.get_threshold()
+    gc.set_threshold(10_000)
+    try:
+        check_plugin(Cycles, geometries=FEW)
+    finally:
+        gc.set_threshold(*usual)
 
 
 @pytest.mark.parametrize("kind", [Circle, Ambisonic])

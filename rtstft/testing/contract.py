@@ -67,7 +67,7 @@ def check_plugin(
     - Every parameter works at its limits, with such signals, too, and sounds the same to the bit whether it
       was set before `prepare` or before a `reset`; it is heard without one too, and leaves `lookahead` alone.
     - It keeps no frame beyond the call, plays the same when it was pickled, goes on when `update` is called,
-      and need not see frame 0 first. Memory does not grow.
+      and need not see frame 0 first. Memory does not grow, in mono or stereo.
 
     Noise comes out with the same levels, over time and in bands, in 2048/512 at 96 kHz, with a quarter of
     hop and samplerate, and with bins half as wide: with `params` alone, so check a plugin that does little
@@ -125,8 +125,11 @@ def _check(fresh: Fresh, geometries: Sequence[STFT]) -> PluginReport:
     with located(name):
         check_channels(unlike)
         check_sound(usual, fresh)
+    stereo = [rig for rig in working if rig.channels > usual.channels][:1]
+    for rig in [usual, *stereo]:
+        with located(f"{name} in {rig}"):
+            check_memory(rig, fresh)
     with located(f"{name} in {usual}"):
-        check_memory(usual, fresh)
         return PluginReport(len(working), tuple(refusals), *cost(usual, fresh))
 
 
