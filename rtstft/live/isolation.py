@@ -11,15 +11,14 @@ import time
 from typing import Any
 
 from rtstft.callbacks import name_of
-from rtstft.chain import Chain, flattened, within
 from rtstft.errors import PluginError, RtstftError, StreamError
 from rtstft.live.duplex import Duplex
 from rtstft.live.events import Event
+from rtstft.live.lent import Lent
 from rtstft.live.remote import serve
 from rtstft.live.settings import StreamSettings
 from rtstft.live.stats import Latency, Stats
 from rtstft.loading import specs_of
-from rtstft.plugin import Plugin
 
 _START_S = 30.0  # an interpreter has to start and import, a device to open
 _ANSWER_S = 1.0
@@ -30,38 +29,6 @@ _LOOK_S = 0.005
 
 class _LateError(StreamError):
     """There is no answer yet, which says nothing about the stream."""
-
-
-class _Lent:
-    """Keeps callbacks from being changed, in vain, while a stream plays copies of them.
-
-    Args:
-        callbacks: whose chains refuse to be edited and plugins to be set, until `give_back`.
-    """
-
-    def __init__(self, callbacks: Any) -> None:
-        row = specs_of(callbacks)
-        self._chains = [*within([row] if isinstance(row, Chain) else row)]
-        self._values = [one.parameter_values for one in flattened(row) if isinstance(one, Plugin)]
-        for chain in self._chains:
-            chain.follow(self)
-        for values in self._values:
-            values.lent += 1
-
-    def changed(self) -> None:
-        """As Follower.changed."""
-        raise StreamError(
-            "a copy of this chain plays in an isolated stream, in another process: use the stream's append, "
-            "insert, replace, remove and reorder"
-        )
-
-    def give_back(self) -> None:
-        """They may be changed again."""
-        for chain in self._chains:
-            chain.unfollow(self)
-        for values in self._values:
-            values.lent -= 1
-        self._chains, self._values = [], []
 
 
 class IsolatedStream:
@@ -92,7 +59,7 @@ class IsolatedStream:
         self._silent_since: float | None = None  # of a process that owes an answer
         self._final: dict[str, Any] | None = None  # what stays known after close
         self._steering = threading.Lock()  # of whoever closes
-        self._lent = _Lent(settings.callbacks)
+        self._lent = Lent(settings.callbacks)
         self._process.start()
         atexit.register(self.close)  # before multiprocessing's own exit, which would end it unasked
         theirs.close()

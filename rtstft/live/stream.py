@@ -173,7 +173,10 @@ class Stream:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What has happened: errors, overloads, restarts, and what the system did not allow."""
+        """What has happened: errors, overloads, restarts, and what the system did not allow.
+
+        With `isolate`, warnings of that process as well, which cannot be caught or filtered here.
+        """
         return self._stream.events
 
     @property
