@@ -126,7 +126,7 @@ class Plugin:
         """Makes the parameters and sets them: here, not in __init__, which a subclass may forget to call."""
         plugin = super().__new__(cls)
         plugin.parameter_values = Values(cls)
-        plugin.parameter_values.set({name: value for name, value in kwargs.items() if name in cls.params})
+        plugin.parameter_values.begin_with({name: kwargs[name] for name in kwargs if name in cls.params})
         if args or kwargs.keys() - cls.params:
             plugin.unwritten = _besides_parameters(cls, args, kwargs)
         return plugin
@@ -204,7 +204,9 @@ class Plugin:
 
     @classmethod
     def from_dict(cls, preset: Mapping[str, Any], folder: str | PathLike[str] = ".") -> Self:
-        """The plugin that `to_dict` described, made with its parameters as far as its __init__ takes them.
+        """The plugin that `to_dict` described.
+
+        It is made with those parameters that its __init__ requires, or takes as **params, and set to all.
 
         Args:
             preset: what `to_dict` gave.
@@ -274,15 +276,24 @@ def made(kind: type, place: str, /, **params: Any) -> Any:
 
 
 def _arguments_among(found: dict[str, Any], kind: type[Plugin]) -> dict[str, Any]:
-    """Those parameters in `found` that `kind` takes when it is made; an __init__ of its own may take none."""
+    """Those parameters in `found` without which `kind` cannot be made, or that it takes as **params.
+
+    What an __init__ names and has a default for, it may make something else of.
+    """
     arguments = list(inspect.signature(kind.__init__).parameters.values())[1:]
     any_name = any(argument.kind is argument.VAR_KEYWORD for argument in arguments)
-    names = {
+    named = {argument.name for argument in arguments}
+    required = {
         argument.name
         for argument in arguments
         if argument.kind in (argument.POSITIONAL_OR_KEYWORD, argument.KEYWORD_ONLY)
+        and argument.default is argument.empty
     }
-    return {name: found[name] for name in found if name in kind.params and (any_name or name in names)}
+    return {
+        name: value
+        for name, value in found.items()
+        if name in kind.params and (name in required or (any_name and name not in named))
+    }
 
 
 def _besides_parameters(kind: type[Plugin], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, ...]:

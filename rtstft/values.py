@@ -66,8 +66,10 @@ class Values:
 
     @property
     def given(self) -> dict[str, Any]:
-        """What was set, if only to its default."""
-        return {name: value for name, value in self if name in self._given}
+        """What is not as its class has it, or was asked for, if only as the class has it."""
+        return {
+            name: value for name, value in self if name in self._given or value != self._params[name].default
+        }
 
     def read(self, name: str) -> Any:
         """The value as the calling thread is to see it."""
@@ -89,8 +91,14 @@ class Values:
         """Checks `values`, then sets all of them at once; they hold from the next frame on."""
         self._refuse_if_lent()
         self._set.update(self.checked(values))  # in one go: no frame begins in between
-        self._given.update(values)
+        if self.user is not None:  # before, it may be the plugin's own __init__ that sets
+            self._given.update(values)
         self._pending = True
+
+    def begin_with(self, values: Mapping[str, object]) -> None:
+        """`set`, of what whoever makes the plugin asks for."""
+        self.set(values)
+        self._given.update(values)
 
     def automate(self, name: str, course: object) -> None:
         """Lets a parameter follow a course of time; None ends that. See Plugin.automate."""

@@ -483,6 +483,36 @@ def test_plugin_saved_keeps_what_was_set_to_its_default(
     assert np.allclose(player.play(40), 1, atol=1e-5)
 
 
+OWN = """
+import rtstft
+
+class Fx(rtstft.Plugin):
+    level = rtstft.Param(1.0, min=0.0, max=8.0)
+
+    def __init__(self, level={}, **others):
+        super().__init__(level=level, **others)
+
+    def process(self, frame):
+        frame *= self.level
+"""
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_plugin_saved_keeps_what_was_asked_for_and_not_what_its_init_says(
+    asked: bool, playing: Callable[..., Player], tmp_path: Path
+) -> None:
+    path = tmp_path / "fx.py"
+    path.write_text(OWN.format(1.0))
+    player = playing(f"{path}:Fx")
+    player.play(20)
+    if asked:
+        player.stream.set(level=1.0)
+        player.play(20)
+    path.write_text(OWN.format(0.25))
+    player.until("is new")
+    assert np.allclose(player.play(40), 1 if asked else 0.25, atol=1e-5)
+
+
 def test_missing_watchfiles_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = written(tmp_path / "fx.py")
     monkeypatch.setitem(sys.modules, "watchfiles", None)

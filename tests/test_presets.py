@@ -77,6 +77,13 @@ class Wants(Every):
         self.more = count
 
 
+class Doubles(Every):
+    """Makes something else of an argument that has a parameter's name."""
+
+    def __init__(self, level: float = 4.0) -> None:
+        super().__init__(level=2 * level)
+
+
 class Outer:
     class Inner(Every):
         """Stands in another class."""
@@ -330,6 +337,7 @@ def test_class_with_an_init_of_its_own_is_made_with_what_that_takes() -> None:
         found: Any = Plugin.from_dict(preset)
         assert (type(found), found.kind, found.count) == (kind, "low", 5)
         assert getattr(found, "more", ()) == ()
+    assert facts(Plugin.from_dict(Doubles(level=4.0).to_dict())) == facts(Doubles(level=4.0))
 
 
 def test_preset_that_names_an_impulse_response_alone_makes_a_fir_filter(tmp_path: Path) -> None:
