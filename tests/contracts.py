@@ -103,6 +103,17 @@ class Ambisonic(Plugin):
         frame[1:] *= 0.5
 
 
+class Loudspeakers(Plugin):
+    """Good: lowers the fourth channel, which is for basses in 5.1 and 7.1."""
+
+    def prepare(self, context: Context) -> None:
+        if context.channels not in (6, 8):
+            raise AudioError(f"{context.channels} channels, expected 5.1 or 7.1")
+
+    def process(self, frame: Any) -> None:
+        frame[3] *= 0.5
+
+
 class NotThis(Plugin):
     """Refuses one geometry, and more than two channels."""
 
@@ -710,7 +721,7 @@ BROKEN: dict[Any, str] = {
     RefusesLate: "RefusesLate in .*: callback 'RefusesLate', frame 0: raised GeometryError: no such thing",
     Unprepared: "Unprepared in .*: prepare raised KeyError: 'table'",
     OnlyStereo: "OnlyStereo in .*, 1 channels, .*: .*raised IndexError",
-    OnlyFirst: "OnlyFirst: with the same signal in all of 3, .*8 channels, those behind number 1 come out",
+    OnlyFirst: "OnlyFirst: with the same signal in all of 3 channels, or 4, those behind number 1 come out",
     OnlyPair: "OnlyPair: with the same signal .*, those behind number 2 come out alike, and unlike it: ",
     OnlyPairSilent: "OnlyPairSilent: with the same signal .*, those behind number 2 come out alike",
     LateLookahead: "LateLookahead in .*: lookahead was 0 after prepare and is 2 now, .*: set it in prepare",

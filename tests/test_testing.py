@@ -14,6 +14,7 @@ from contracts import (
     Cycles,
     Delays,
     Logarithm,
+    Loudspeakers,
     Mutes,
     NotThis,
     OneRate,
@@ -49,7 +50,7 @@ def test_garbage_that_has_not_been_collected_is_no_growth() -> None:
         gc.set_threshold(*usual)
 
 
-@pytest.mark.parametrize("kind", [Circle, Ambisonic])
+@pytest.mark.parametrize("kind", [Circle, Ambisonic, Loudspeakers])
 def test_channels_may_differ_by_what_they_are(kind: Any) -> None:
     check_plugin(kind, geometries=FEW)
 

@@ -21,14 +21,15 @@ def check_channels(firsts: Mapping[int, int]) -> None:
     """No fixed number of channels is processed unlike all that follow.
 
     A plugin may differ from channel to channel: by chance, by pairs, or around a circle. But then more of
-    them differ where there are more.
+    them differ where there is one more. For one that takes certain numbers alone, as of loudspeakers in
+    a room, a channel may be another.
 
     Args:
         firsts: for each number of channels, what `unlike_the_last` has found.
     """
-    found = {channels: first for channels, first in firsts.items() if first}
-    assert len(found) < 2 or len(set(found.values())) > 1, (
-        f"with the same signal in all of {', '.join(map(str, found))} channels, those behind number "
-        f"{min(found.values())} come out alike, and unlike it: process all of frame, shape (channels, bins), "
-        f"or refuse the number of channels in prepare with an AudioError"
-    )
+    for channels, first in firsts.items():
+        assert not first or first != firsts.get(channels + 1), (
+            f"with the same signal in all of {channels} channels, or {channels + 1}, those behind number "
+            f"{first} come out alike, and unlike it: process all of frame, shape (channels, bins), or refuse "
+            f"the number of channels in prepare with an AudioError"
+        )
