@@ -59,8 +59,8 @@ class IsolatedStream:
         self._silent_since: float | None = None  # of a process that owes an answer
         self._final: dict[str, Any] | None = None  # what stays known after close
         self._steering = threading.Lock()  # of whoever closes
-        self._lent = Lent(settings.callbacks)
         self._process.start()
+        self._lent = Lent(settings.callbacks)
         atexit.register(self.close)  # before multiprocessing's own exit, which would end it unasked
         theirs.close()
         try:
@@ -114,6 +114,8 @@ class IsolatedStream:
         """As LocalStream's; a StreamError if the process has ended."""
         try:
             error: RtstftError | None = self._get("error")
+        except _LateError:
+            return None
         except StreamError as gone:
             return gone
         return error
@@ -212,6 +214,7 @@ class IsolatedStream:
         try:
             self._asked += 1
             self._connection.send((self._asked, sent))
+            self._silent_since = self._silent_since or time.monotonic()
             return self._receive(timeout)
         except (EOFError, OSError) as error:
             self._process.join(_ANSWER_S)
@@ -224,9 +227,7 @@ class IsolatedStream:
     def _receive(self, timeout: float | None) -> Any:
         number = -1
         while number != self._asked:  # an answer that came too late is nobody's
-            asked_at = time.monotonic()
             if not self._connection.poll(timeout):
-                self._silent_since = self._silent_since or asked_at
                 raise _LateError(f"the engine's process has not answered for {timeout:g} s")
             number, failed, answer = self._connection.recv()
             self._silent_since = None
