@@ -32,7 +32,7 @@ class Shaper(Plugin):
 
     def taps(self) -> Taps:
         """The impulse response asked for, shape (taps, 1 or channels)."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__}.taps is not defined")
 
     def remarks(self) -> list[str]:
         """What was asked for and comes to nothing, as Remarks has it."""

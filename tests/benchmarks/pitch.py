@@ -64,7 +64,7 @@ def librosa(hop: int) -> Shift:
 
     def shift(x: Samples, semitones: float, keep: bool) -> Samples:
         if keep:
-            raise NotImplementedError
+            raise NotImplementedError("librosa moves formants with the pitch")
         options: dict[str, Any] = {"n_fft": WINDOW, "hop_length": hop}
         found: Samples = pitch_shift(x, sr=RATE, n_steps=semitones, **options)
         return found
